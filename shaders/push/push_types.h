@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * push_types.h - the few words that let a push-constant struct be written once, valid in C and in
+ * GLSL (glslc predefines VULKAN).
+ */
+#ifndef PUSH_TYPES_H
+#define PUSH_TYPES_H
+#ifdef VULKAN
+#define push_uint uint
+#define push_int int
+#define push_float float
+#else
+#include <stdint.h>
+typedef uint32_t push_uint;
+typedef int32_t push_int;
+typedef float push_float;
+#endif
+#endif
