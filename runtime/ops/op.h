@@ -14,7 +14,7 @@
 #include "graph/graph.h"
 
 enum op_kind {
-#define PUM_OP(id, fn, min_in, max_in, min_out, max_out, doc) OP_##id,
+#define PUM_OP(id, fn, min_in, max_in, min_out, max_out, tolerance, doc) OP_##id,
 #include "ops/ops.inc"
 #undef PUM_OP
     OP_COUNT
@@ -47,10 +47,19 @@ struct op_lowering {
     bool chain;           /* accepts a chain of elementwise steps on its output (ops/chain.h) */
 };
 
+/* How exact a kernel must be against the reference (fp32; half types: 2e-3 for all but EXACT). */
+enum op_tolerance {
+    OP_EXACT,       /* moves or compares: the same bits */
+    OP_ELEMENTWISE, /* relative 1e-5 */
+    OP_REDUCTION,   /* relative 1e-4 of the largest term */
+    OP_PRODUCT      /* 1e-4 of the sum of absolute products (the reference on absolute inputs) */
+};
+
 struct op_row {
     const char *name;           /* "Conv" */
     int32_t min_inputs, max_inputs;   /* max -1: any number */
     int32_t min_outputs, max_outputs;
+    enum op_tolerance tolerance;
     const char *doc;
     op_infer_fn infer;
     op_reference_fn reference;
@@ -85,7 +94,7 @@ pum_status op_infer_same(struct op_call *call);
 
 /* Declares every row's functions: infer_<fn>, reference_<fn>, lowering_<fn>. A row without one does
  * not link. Each family's file says OP_LOWER, OP_LOWER_CHAIN or OP_HOST_ONLY once a row. */
-#define PUM_OP(id, fn, min_in, max_in, min_out, max_out, doc)                                      \
+#define PUM_OP(id, fn, min_in, max_in, min_out, max_out, tolerance, doc)                                      \
     pum_status infer_##fn(struct op_call *call);                                                   \
     pum_status reference_##fn(struct op_call *call);                                               \
     extern const struct op_lowering lowering_##fn;
