@@ -14,7 +14,7 @@
 #include "graph/graph.h"
 
 enum op_kind {
-#define PUM_OP(id, fn, min_in, max_in, min_out, max_out, tolerance, doc) OP_##id,
+#define PUM_OP(id, fn, name, min_in, max_in, min_out, max_out, tolerance, doc) OP_##id,
 #include "ops/ops.inc"
 #undef PUM_OP
     OP_COUNT
@@ -94,7 +94,7 @@ pum_status op_infer_same(struct op_call *call);
 
 /* Declares every row's functions: infer_<fn>, reference_<fn>, lowering_<fn>. A row without one does
  * not link. Each family's file says OP_LOWER, OP_LOWER_CHAIN or OP_HOST_ONLY once a row. */
-#define PUM_OP(id, fn, min_in, max_in, min_out, max_out, tolerance, doc)                                      \
+#define PUM_OP(id, fn, name, min_in, max_in, min_out, max_out, tolerance, doc)                     \
     pum_status infer_##fn(struct op_call *call);                                                   \
     pum_status reference_##fn(struct op_call *call);                                               \
     extern const struct op_lowering lowering_##fn;
