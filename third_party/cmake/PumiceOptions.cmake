@@ -1,0 +1,41 @@
+# SPDX-License-Identifier: MIT
+#
+# Options of the build, and how Pumice's own sources are compiled (pumice_compile_options).
+
+option(PUMICE_WERROR "Treat warnings as errors" OFF)
+option(PUMICE_TESTS "Build the tests" ON)
+option(PUMICE_TEST_HOOKS "Compile the hooks that let a test spoil a kernel; never for release" OFF)
+option(PUMICE_PROGRAM "Build the program and the examples" ON)
+set(PUMICE_SANITIZE "" CACHE STRING "Sanitizers, such as address,undefined")
+
+if(NOT CMAKE_BUILD_TYPE AND NOT CMAKE_CONFIGURATION_TYPES)
+    set(CMAKE_BUILD_TYPE RelWithDebInfo CACHE STRING "Debug, Release, RelWithDebInfo" FORCE)
+endif()
+
+set(CMAKE_C_STANDARD 11)
+set(CMAKE_C_STANDARD_REQUIRED ON)
+set(CMAKE_C_EXTENSIONS OFF)
+set(CMAKE_EXPORT_COMPILE_COMMANDS ON)
+set(CMAKE_POSITION_INDEPENDENT_CODE ON)
+set(CMAKE_C_VISIBILITY_PRESET hidden)
+
+if(PUMICE_SANITIZE)
+    add_compile_options("-fsanitize=${PUMICE_SANITIZE}" -fno-omit-frame-pointer
+                        -fno-sanitize-recover=all)
+    add_link_options("-fsanitize=${PUMICE_SANITIZE}")
+endif()
+
+# Everything that is written here is compiled with these; generated and foreign sources are not.
+function(pumice_compile_options target)
+    target_compile_options(${target} PRIVATE
+        -Wall -Wextra -Wpedantic -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wconversion
+        -Wno-sign-conversion)
+    if(PUMICE_WERROR)
+        target_compile_options(${target} PRIVATE -Werror)
+    endif()
+    # POSIX and the few common extensions (realpath, DT_REG) that -std=c11 hides.
+    target_compile_definitions(${target} PRIVATE _GNU_SOURCE)
+    if(PUMICE_TEST_HOOKS)
+        target_compile_definitions(${target} PRIVATE PUM_TEST_HOOKS)
+    endif()
+endfunction()

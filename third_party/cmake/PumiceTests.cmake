@@ -1,0 +1,59 @@
+# SPDX-License-Identifier: MIT
+#
+# tests/ROOM/test_THING.c is one program and one ctest test, labelled ROOM. Other .c files of a
+# room's folder are shared by its tests, those of tests/support/ by all. Tests see the library's
+# internals (pumice_internal); those of tests/image, cli and system see src/image and src/cli too.
+# Exit status 77: skipped, with a reason printed.
+
+function(pumice_test_options target)
+    target_include_directories(${target} PRIVATE
+        "${PROJECT_SOURCE_DIR}/tests" "${PROJECT_SOURCE_DIR}/src")
+    target_compile_definitions(${target} PRIVATE
+        PUM_TEST_SOURCE_DIR="${PROJECT_SOURCE_DIR}" PUM_TEST_BUILD_DIR="${PROJECT_BINARY_DIR}")
+    target_link_libraries(${target} PRIVATE pumice_internal PkgConfig::CMOCKA m)
+    target_include_directories(${target} SYSTEM PRIVATE "${PUMICE_GENERATED}")
+    pumice_compile_options(${target})
+endfunction()
+
+# pumice_test_library(name sources...): an archive of what tests share, if there are sources
+function(pumice_test_library name)
+    if(ARGN)
+        add_library(${name} STATIC EXCLUDE_FROM_ALL ${ARGN})
+        pumice_test_options(${name})
+    endif()
+endfunction()
+
+file(GLOB_RECURSE PUMICE_TEST_SOURCES CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/tests/*.c")
+set(test_sources ${PUMICE_TEST_SOURCES})
+list(FILTER test_sources INCLUDE REGEX "/test_[^/]*\\.c$")
+set(support_sources ${PUMICE_TEST_SOURCES})
+list(FILTER support_sources INCLUDE REGEX "/tests/support/[^/]*\\.c$")
+pumice_test_library(pumice_test_support ${support_sources})
+
+foreach(source IN LISTS test_sources)
+    get_filename_component(name "${source}" NAME_WE)
+    get_filename_component(folder "${source}" DIRECTORY)
+    get_filename_component(room "${folder}" NAME)
+    set(room_library pumice_test_room_${room})
+    if(NOT TARGET ${room_library})
+        file(GLOB room_sources CONFIGURE_DEPENDS "${folder}/*.c")
+        list(FILTER room_sources EXCLUDE REGEX "/(test|fuzz)_[^/]*\\.c$")
+        pumice_test_library(${room_library} ${room_sources})
+    endif()
+    add_executable(${name} "${source}")
+    set_target_properties(${name} PROPERTIES
+        RUNTIME_OUTPUT_DIRECTORY "${PROJECT_BINARY_DIR}/tests")
+    set(libraries ${room_library} pumice_test_support)
+    if(room MATCHES "^(cli|image|system)$")
+        list(APPEND libraries pumice_top)
+    endif()
+    foreach(library IN LISTS libraries)
+        if(TARGET ${library})
+            target_link_libraries(${name} PRIVATE ${library})
+        endif()
+    endforeach()
+    pumice_test_options(${name})
+    add_test(NAME ${name} COMMAND ${name})
+    set_tests_properties(${name} PROPERTIES
+        LABELS ${room} SKIP_RETURN_CODE 77 TIMEOUT 600)
+endforeach()
