@@ -17,12 +17,17 @@
 #define GRAPH_MAX_NODES (1 << 20)
 #define GRAPH_MAX_TENSORS (1 << 21)
 #define GRAPH_MAX_NODE_INPUTS 4096
+#define GRAPH_MAX_PORTS 4096    /* inputs, and outputs */
+#define GRAPH_MAX_SYMBOLS 4096
+#define GRAPH_MAX_ATTRS 256     /* of one node */
+#define GRAPH_MAX_ATTR_VALUES (1 << 24)
 
 struct op_chain;
 
 struct graph_tensor {
     const char *name;
     struct tensor_desc desc; /* dtype NONE: not inferred yet; rank -1: unknown */
+    int32_t rank_hint;       /* the rank where it is known though desc's is -1; -1: unknown */
     const void *data;        /* constant bytes; NULL: computed or input */
     size_t data_bytes;
     int32_t producer;        /* node, or GRAPH_NONE for inputs and constants */
@@ -70,6 +75,9 @@ struct pum_graph {
 /* Symbols as dims: -1 - index. */
 #define GRAPH_SYMBOL_DIM(index) (-1 - (int64_t)(index))
 #define GRAPH_DIM_SYMBOL(dim) ((int32_t)(-1 - (dim)))
+
+/* Keeps the first failure (and this thread's message) in the graph: builder errors are sticky. */
+pum_status graph_stick(struct pum_graph *graph, pum_status status);
 
 /* --- Making and changing (all return GRAPH_NONE / a failing status after pum_fail) --- */
 pum_status graph_create(pum_context *context, struct pum_graph **out_graph);
