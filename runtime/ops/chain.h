@@ -37,6 +37,10 @@ bool chain_steps_of_node(const struct pum_graph *graph, const struct graph_node 
                          int32_t main_input, struct op_chain_step steps[2], int32_t *out_count,
                          int32_t *out_operand);
 
+/* The step of a node with one input and no other operand: "Relu" gives CHAIN_RELU. False when the
+ * operator is no such step. Types are not looked at. */
+bool chain_unary_step(const struct graph_node *node, struct op_chain_step *out_step);
+
 /* The steps' definition in double: x through all steps, operands already picked by element. */
 double chain_step_value(const struct op_chain_step *step, double x, double operand);
 

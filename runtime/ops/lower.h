@@ -28,7 +28,7 @@ struct lower_binding {
 
 struct lower_dispatch {
     const struct kernel_row *row;
-    const char *why;                          /* from kernel_pick; copied by lower_emit */
+    char why[KERNEL_WHY_BYTES];               /* from kernel_pick */
     uint32_t specs[KERNEL_MAX_SPECS];         /* in the order of row->specs */
     struct lower_binding bindings[KERNEL_MAX_BINDINGS];
     uint32_t groups[3];
