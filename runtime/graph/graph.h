@@ -75,9 +75,13 @@ struct pum_graph {
 /* Symbols as dims: -1 - index. */
 #define GRAPH_SYMBOL_DIM(index) (-1 - (int64_t)(index))
 #define GRAPH_DIM_SYMBOL(dim) ((int32_t)(-1 - (dim)))
+bool graph_dim_valid(const struct pum_graph *graph, int64_t dim); /* a size or one of its symbols */
 
 /* Keeps the first failure (and this thread's message) in the graph: builder errors are sticky. */
 pum_status graph_stick(struct pum_graph *graph, pum_status status);
+/* False when a builder function must do nothing: NULL, failed before, or finished (an error, but
+ * not a sticky one: the finished graph may be in use). */
+bool graph_building(struct pum_graph *graph);
 
 /* --- Making and changing (all return GRAPH_NONE / a failing status after pum_fail) --- */
 pum_status graph_create(pum_context *context, struct pum_graph **out_graph);

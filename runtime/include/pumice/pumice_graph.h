@@ -51,7 +51,8 @@ PUM_API PUM_NODISCARD pum_status pum_graph_adopt(pum_graph *graph, void (*releas
                                                  void *user);
 
 /* A named symbolic dimension, for use in the dims of an input; equal names are the same dimension.
- * Errors: sticky PUM_E_MEMORY, PUM_E_ARGUMENT. Threads: External lock.
+ * NULL or "" gives a new one that equals no other.
+ * Errors: sticky PUM_E_MEMORY, PUM_E_UNSUPPORTED (too many). Threads: External lock.
  * The value is negative; its sizes are bound when a session gets its inputs. */
 PUM_API int64_t pum_graph_symbol(pum_graph *graph, const char *name);
 #define PUM_DIM(graph, name) pum_graph_symbol(graph, name)
@@ -213,6 +214,11 @@ PUM_API PUM_NODISCARD pum_status pum_graph_get_input(const pum_graph *graph, int
  * Ownership: strings borrowed from the graph. */
 PUM_API PUM_NODISCARD pum_status pum_graph_get_output(const pum_graph *graph, int32_t index,
                                                       pum_port_info *out_info);
+/* What is known of any value while building; a type or rank not known yet is PUM_DTYPE_NONE or -1,
+ * a dim not known yet is negative. Errors: PUM_E_ARGUMENT (no such value). Threads: External lock.
+ * Ownership: strings borrowed from the graph. */
+PUM_API PUM_NODISCARD pum_status pum_graph_get_value(const pum_graph *graph, pum_value value,
+                                                     pum_port_info *out_info);
 /* Declares what a file says of an output's shape (for pum_graph_get_output and a final check).
  * Errors: sticky. Threads: External lock on the graph. */
 PUM_API void pum_output_declare(pum_graph *graph, int32_t index, pum_dtype dtype, int32_t rank,
