@@ -36,7 +36,8 @@ if(NOT PUMICE_VULKAN_INCLUDE)
         "vulkan/vulkan.h not found. On Debian or Ubuntu: apt-get install libvulkan-dev")
 endif()
 
-# volk is compiled into the library from its source, so that its symbols stay hidden.
+# volk is compiled into the library from its source (runtime/gpu/vulkan_api.c), so that its symbols
+# stay hidden.
 find_path(PUMICE_VOLK_INCLUDE volk.c PATH_SUFFIXES volk Volk)
 if(NOT PUMICE_VOLK_INCLUDE)
     message(FATAL_ERROR

@@ -19,13 +19,10 @@ add_custom_command(
     DEPENDS "${PUMICE_ONNX_PROTO}/onnx.proto"
     COMMENT "Generating onnx.pb-c.c" VERBATIM)
 
-# Sources that are not ours: no warnings.
-add_library(pumice_foreign OBJECT
-    "${PUMICE_VOLK_INCLUDE}/volk.c" "${PUMICE_GENERATED}/onnx.pb-c.c")
-target_compile_definitions(pumice_foreign PRIVATE VK_NO_PROTOTYPES _GNU_SOURCE)
+# Sources that are not ours: no warnings. (volk is included by runtime/gpu/vulkan_api.c.)
+add_library(pumice_foreign OBJECT "${PUMICE_GENERATED}/onnx.pb-c.c")
 target_compile_options(pumice_foreign PRIVATE -w)
-target_include_directories(pumice_foreign SYSTEM PRIVATE
-    "${PUMICE_VOLK_INCLUDE}" "${PUMICE_VULKAN_INCLUDE}" "${PUMICE_GENERATED}")
+target_include_directories(pumice_foreign SYSTEM PRIVATE "${PUMICE_GENERATED}")
 target_link_libraries(pumice_foreign PRIVATE PkgConfig::PROTOBUF_C)
 
 add_library(pumice_runtime OBJECT ${PUMICE_RUNTIME_SOURCES} "${PUMICE_KERNEL_TABLE}")
