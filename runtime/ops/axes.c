@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * axes.c - shared words of the operators that work along axes (see axes.h). Nothing here knows an
+ * operator. Tests: tests/ops/test_move.c.
+ */
+#include "ops/axes.h"
+
+#include <math.h>
+#include <string.h>
+
+struct axis_view axes_view(const struct shape *shape, int32_t axis)
+{
+    struct axis_view view = {shape_product(shape, 0, axis), shape->dims[axis],
+                             shape_product(shape, axis + 1, shape->rank)};
+    return view;
+}
+
+pum_status axes_one(int64_t axis, int32_t rank, int32_t *out_axis)
+{
+    *out_axis = 0;
+    if (!shape_axis(axis, rank, out_axis))
+        return pum_fail(PUM_E_SHAPE, "axis %lld of rank %d", (long long)axis, rank);
+    return PUM_OK;
+}
+
+pum_status axes_mask(const int64_t *axes, int32_t count, int32_t rank, bool mask[PUM_MAX_RANK])
+{
+    for (int32_t i = 0; i < PUM_MAX_RANK; i++)
+        mask[i] = false;
+    for (int32_t i = 0; i < count; i++) {
+        int32_t axis;
+        PUM_TRY(axes_one(axes[i], rank, &axis));
+        if (mask[axis])
+            return pum_fail(PUM_E_SHAPE, "axis %d is named twice", axis);
+        mask[axis] = true;
+    }
+    return PUM_OK;
+}
+
+pum_status axes_input_ints(struct op_call *call, int32_t index, int64_t *values,
+                           int32_t max_count, int32_t *out_count)
+{
+    const struct host_tensor *input = &call->inputs[index];
+    *out_count = 0;
+    if (input->desc.dtype == PUM_DTYPE_NONE || !dtype_is_int(input->desc.dtype))
+        return op_bad_type(call, index, "int64 or int32");
+    if (!input->data && shape_elements(&input->desc.shape) > 0)
+        return op_needs_data(call, index);
+    if (shape_elements(&input->desc.shape) == 0)
+        return PUM_OK;
+    return op_input_ints(call, index, values, max_count, out_count);
+}
+
+pum_status axes_output(struct op_call *call, int32_t index, enum pum_dtype dtype,
+                       const struct shape *shape)
+{
+    struct tensor_desc desc = {dtype, *shape};
+    size_t bytes;
+    if (!tensor_bytes(&desc, &bytes)) {
+        char text[SHAPE_TEXT_BYTES];
+        return pum_fail(PUM_E_SHAPE, "output %d of shape %s is too large", index,
+                        shape_text(shape, text));
+    }
+    call->outputs[index].desc = desc;
+    return PUM_OK;
+}
+
+pum_status axes_need_float(const struct op_call *call, int32_t index)
+{
+    if (!dtype_is_float(call->inputs[index].desc.dtype))
+        return op_bad_type(call, index, "a float type");
+    return PUM_OK;
+}
+
+pum_status axes_need_index(const struct op_call *call, int32_t index)
+{
+    enum pum_dtype dtype = call->inputs[index].desc.dtype;
+    if (dtype != PUM_DTYPE_I32 && dtype != PUM_DTYPE_I64)
+        return op_bad_type(call, index, "int64 or int32");
+    return PUM_OK;
+}
+
+bool axes_wants_output(const struct op_call *call, int32_t index)
+{
+    return index < call->output_count && call->outputs[index].desc.dtype != PUM_DTYPE_NONE &&
+           call->outputs[index].data;
+}
+
+void axes_store_f64(struct host_tensor *tensor, int64_t index, double value)
+{
+    if (dtype_is_float(tensor->desc.dtype)) {
+        tensor_set_f64(tensor, index, value);
+        return;
+    }
+    if (isnan(value))
+        value = 0;
+    if (value >= 9223372036854775807.0)
+        tensor_set_i64(tensor, index, INT64_MAX);
+    else if (value <= -9223372036854775808.0)
+        tensor_set_i64(tensor, index, INT64_MIN);
+    else
+        tensor_set_i64(tensor, index, (int64_t)value);
+}
+
+enum pum_dtype axes_onnx_dtype(int64_t number)
+{
+    static const uint8_t types[] = {
+        [1] = PUM_DTYPE_F32, [2] = PUM_DTYPE_U8,  [3] = PUM_DTYPE_I8,  [4] = PUM_DTYPE_U16,
+        [5] = PUM_DTYPE_I16, [6] = PUM_DTYPE_I32, [7] = PUM_DTYPE_I64, [9] = PUM_DTYPE_BOOL,
+        [10] = PUM_DTYPE_F16, [11] = PUM_DTYPE_F64, [12] = PUM_DTYPE_U32, [13] = PUM_DTYPE_U64,
+        [16] = PUM_DTYPE_BF16,
+    };
+    if (number < 0 || number >= (int64_t)PUM_COUNT_OF(types))
+        return PUM_DTYPE_NONE;
+    return (enum pum_dtype)types[number];
+}
+
+void axes_lowered_call(const struct lower_call *lower, struct axes_lowered *out_lowered)
+{
+    memset(out_lowered, 0, sizeof *out_lowered);
+    int32_t count = lower->input_count < AXES_LOWERED_INPUTS ? lower->input_count
+                                                             : AXES_LOWERED_INPUTS;
+    for (int32_t i = 0; i < count; i++) {
+        out_lowered->inputs[i].desc = lower->inputs[i].desc;
+        /* The shape rules' helpers read their inputs only. */
+        memcpy(&out_lowered->inputs[i].data, &lower->inputs[i].data, sizeof(void *));
+    }
+    out_lowered->outputs[0].desc = lower->outputs[0].desc;
+    out_lowered->call.context = lower->context;
+    out_lowered->call.node = lower->node;
+    out_lowered->call.input_count = count;
+    out_lowered->call.inputs = out_lowered->inputs;
+    out_lowered->call.output_count = 1;
+    out_lowered->call.outputs = out_lowered->outputs;
+}
+
+bool axes_pinned(const struct base_caps *caps, const char *prefix)
+{
+    for (int32_t i = 0; caps->pinned && caps->pinned[i]; i++)
+        if (strncmp(caps->pinned[i], prefix, strlen(prefix)) == 0)
+            return true;
+    return false;
+}
