@@ -24,6 +24,7 @@ static const struct {
     {61, "GroupNonUniform", BASE_CAP_BIT(SUBGROUP), "subgroup"},
     {63, "GroupNonUniformArithmetic", BASE_CAP_BIT(SUBGROUP), "subgroup"},
     {65, "GroupNonUniformShuffle", BASE_CAP_BIT(SUBGROUP), "subgroup"},
+    {66, "GroupNonUniformShuffleRelative", BASE_CAP_BIT(SUBGROUP), "subgroup"},
     {4433, "StorageBuffer16BitAccess", BASE_CAP_BIT(F16_STORAGE), "f16_storage"},
     {4448, "StorageBuffer8BitAccess", BASE_CAP_BIT(I8_STORAGE), "i8_storage"},
     {6016, "DotProductInputAll", BASE_CAP_BIT(DOT8), "dot8"},

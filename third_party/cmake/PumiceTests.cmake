@@ -3,7 +3,8 @@
 # tests/ROOM/test_THING.c is one program and one ctest test, labelled ROOM. Other .c files of a
 # room's folder are shared by its tests, those of tests/support/ by all. Tests see the library's
 # internals (pumice_internal); those of tests/image, cli and system see src/image and src/cli too.
-# Exit status 77: skipped, with a reason printed.
+# Exit status 77: skipped, with a reason printed. tests/tools/ and tests/build/ are scripts and are
+# listed at the end.
 
 function(pumice_test_options target)
     target_include_directories(${target} PRIVATE
@@ -57,3 +58,15 @@ foreach(source IN LISTS test_sources)
     set_tests_properties(${name} PROPERTIES
         LABELS ${room} SKIP_RETURN_CODE 77 TIMEOUT 600)
 endforeach()
+
+# pumice_script_test(NAME ROOM command...): a test that is a script
+function(pumice_script_test name room)
+    add_test(NAME ${name} COMMAND ${ARGN})
+    set_tests_properties(${name} PROPERTIES LABELS ${room} SKIP_RETURN_CODE 77 TIMEOUT 600)
+endfunction()
+
+if(NOT CMAKE_CROSSCOMPILING)
+    pumice_script_test(kernel_table tools sh "${PROJECT_SOURCE_DIR}/tests/tools/kernel_table.sh"
+        $<TARGET_FILE:kernel_table> "${PROJECT_SOURCE_DIR}" "${PROJECT_BINARY_DIR}/test-kernel-table"
+        "${PUMICE_GLSLC}" "${CMAKE_C_COMPILER}")
+endif()
