@@ -1,0 +1,256 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * session.c - a graph on a device: its inputs and outputs, and the small cache of plans for
+ * different input shapes. Running is in run.c. Tests: tests/exec/test_session.c.
+ */
+#include "exec/exec.h"
+
+#include "passes/passes.h"
+
+#include <string.h>
+
+#define DEFAULT_MAX_PLANS 8
+
+static pum_status make_inputs(struct pum_session *session) {
+    size_t count = (size_t)session->graph->input_count;
+    session->inputs = pum_alloc(session->context, count, sizeof *session->inputs);
+    session->descs = pum_alloc(session->context, count, sizeof *session->descs);
+    session->plans =
+        pum_alloc(session->context, (size_t)session->max_plans, sizeof *session->plans);
+    return session->inputs && session->descs && session->plans ? PUM_OK : PUM_E_MEMORY;
+}
+
+pum_status exec_session_create(struct pum_device *device, struct pum_graph *graph,
+                               const pum_session_params *params, const struct base_caps *caps,
+                               struct pum_session **out_session) {
+    static const pum_session_params defaults = {0};
+    if (!params)
+        params = &defaults;
+    pum_context *context = gpu_device_context(device);
+    pum_status status;
+    struct pum_session *session = pum_alloc(context, 1, sizeof *session);
+    if (!session)
+        return PUM_E_MEMORY;
+    session->context = context;
+    session->device = device;
+    session->caps = *caps;
+    session->weights.device = device;
+    session->max_plans = params->max_plans > 0 ? params->max_plans : DEFAULT_MAX_PLANS;
+    session->profile = params->profile;
+    session->progress = params->progress;
+    session->progress_user = params->progress_user;
+    PUM_TRY_GOTO(graph_clone(graph, &session->graph), fail);
+    PUM_TRY_GOTO(passes_load(session->graph), fail);
+    for (int32_t i = 0; i < session->graph->tensor_count; i++)
+        session->graph->tensors[i].base_id = i;
+    PUM_TRY_GOTO(make_inputs(session), fail);
+    *out_session = session;
+    return PUM_OK;
+fail:
+    pum_session_destroy(&session);
+    return status;
+}
+
+pum_status pum_session_create(pum_device *device, pum_graph *graph,
+                              const pum_session_params *params, pum_session **out_session) {
+    if (!out_session)
+        return pum_fail(PUM_E_ARGUMENT, "pum_session_create: out_session is NULL");
+    *out_session = NULL;
+    if (!device || !graph)
+        return pum_fail(PUM_E_ARGUMENT, "pum_session_create: device or graph is NULL");
+    if (!graph->finished)
+        return pum_fail(PUM_E_STATE, "the graph is not finished: pum_graph_finish first");
+    return exec_session_create(device, graph, params, gpu_device_caps(device), out_session);
+}
+
+void pum_session_destroy(pum_session **session_pointer) {
+    struct pum_session *session = session_pointer ? *session_pointer : NULL;
+    if (!session)
+        return;
+    if (session->state == EXEC_IN_FLIGHT && session->ticket &&
+        gpu_wait(session->device, session->ticket, UINT64_MAX) != PUM_OK)
+        pum_log(session->context, PUM_LOG_WARNING, "a run could not be awaited: %s",
+                pum_last_error());
+    for (int32_t i = 0; i < session->plan_count; i++)
+        exec_plan_destroy(session, &session->plans[i]);
+    exec_weights_free(&session->weights);
+    if (session->inputs) {
+        for (int32_t i = 0; i < session->graph->input_count; i++)
+            pum_free(session->context, session->inputs[i].data);
+    }
+    pum_free(session->context, session->inputs);
+    pum_free(session->context, session->descs);
+    pum_free(session->context, session->plans);
+    graph_release(&session->graph);
+    pum_free(session->context, session);
+    *session_pointer = NULL;
+}
+
+/* --- Inputs and outputs --- */
+
+static pum_status check_input(const struct pum_session *session, int32_t index,
+                              const pum_tensor *tensor, struct tensor_desc *out_desc) {
+    if (!tensor || index < 0 || index >= session->graph->input_count)
+        return pum_fail(PUM_E_ARGUMENT, "input %d does not exist: the graph has %d", index,
+                        session->graph->input_count);
+    const struct graph_tensor *input = &session->graph->tensors[session->graph->inputs[index]];
+    char wanted[SHAPE_TEXT_BYTES], given[SHAPE_TEXT_BYTES];
+    size_t bytes;
+    if (tensor->rank < 0 || tensor->rank > PUM_MAX_RANK)
+        return pum_fail(PUM_E_ARGUMENT, "input '%s': rank %d is not in 0..%d", input->name,
+                        tensor->rank, PUM_MAX_RANK);
+    *out_desc = (struct tensor_desc){tensor->dtype, shape_of(tensor->rank, tensor->dims)};
+    if (tensor->dtype != input->desc.dtype)
+        return pum_fail(PUM_E_TYPE, "input '%s' must be %s, not %s", input->name,
+                        pum_dtype_name(input->desc.dtype), pum_dtype_name(tensor->dtype));
+    bool fits = input->desc.shape.rank < 0 || input->desc.shape.rank == tensor->rank;
+    for (int32_t i = 0; fits && input->desc.shape.rank >= 0 && i < tensor->rank; i++)
+        fits = tensor->dims[i] >= 0 && (input->desc.shape.dims[i] < 0 ||
+                                        input->desc.shape.dims[i] == tensor->dims[i]);
+    if (!fits || shape_has_symbol(&out_desc->shape))
+        return pum_fail(PUM_E_SHAPE, "input '%s' must have shape %s (? is free), not %s",
+                        input->name, shape_text(&input->desc.shape, wanted),
+                        shape_text(&out_desc->shape, given));
+    if (!tensor_bytes(out_desc, &bytes))
+        return pum_fail(PUM_E_SHAPE, "input '%s': shape %s is too large", input->name,
+                        shape_text(&out_desc->shape, given));
+    return PUM_OK;
+}
+
+pum_status pum_session_set_input(pum_session *session, int32_t index, const pum_tensor *tensor) {
+    struct tensor_desc desc;
+    if (!session)
+        return pum_fail(PUM_E_ARGUMENT, "pum_session_set_input: session is NULL");
+    if (session->state == EXEC_IN_FLIGHT)
+        return pum_fail(PUM_E_STATE, "a run is in flight: pum_session_wait for it first");
+    PUM_TRY(check_input(session, index, tensor, &desc));
+    size_t bytes;
+    (void)tensor_bytes(&desc, &bytes);
+    if (tensor->size_bytes != bytes || (bytes > 0 && !tensor->data))
+        return pum_fail(PUM_E_ARGUMENT, "input %d: %zu bytes were given where its shape needs %zu",
+                        index, tensor->data ? tensor->size_bytes : (size_t)0, bytes);
+    struct exec_input *input = &session->inputs[index];
+    if (bytes > input->capacity || !input->data) {
+        void *data = pum_realloc(session->context, input->data, bytes ? bytes : 1, 1);
+        if (!data)
+            return PUM_E_MEMORY;
+        input->data = data;
+        input->capacity = bytes;
+    }
+    if (bytes > 0)
+        memcpy(input->data, tensor->data, bytes);
+    input->desc = desc;
+    input->set = true;
+    return PUM_OK;
+}
+
+pum_status pum_session_get_output(pum_session *session, int32_t index, pum_tensor *out_tensor) {
+    if (!out_tensor)
+        return pum_fail(PUM_E_ARGUMENT, "pum_session_get_output: out_tensor is NULL");
+    *out_tensor = (pum_tensor){0};
+    if (!session || index < 0 || index >= session->graph->output_count)
+        return pum_fail(PUM_E_ARGUMENT, "output %d does not exist", index);
+    if (session->state != EXEC_DONE || !session->current)
+        return pum_fail(PUM_E_STATE, "there is no finished run");
+    const struct exec_plan *ep = session->current;
+    int32_t value = ep->plan->graph->outputs[index];
+    const struct tensor_desc *desc = &ep->plan->graph->tensors[value].desc;
+    out_tensor->dtype = desc->dtype;
+    out_tensor->rank = desc->shape.rank;
+    memcpy(out_tensor->dims, desc->shape.dims, sizeof out_tensor->dims);
+    (void)tensor_bytes(desc, &out_tensor->size_bytes);
+    out_tensor->data = exec_host_data(session, ep, value);
+    if (!out_tensor->data && out_tensor->size_bytes > 0)
+        return pum_fail(PUM_E_INTERNAL, "output %d was not read back", index);
+    return PUM_OK;
+}
+
+/* --- Plans --- */
+
+void exec_plan_destroy(struct pum_session *session, struct exec_plan **plan_pointer) {
+    struct exec_plan *ep = *plan_pointer;
+    if (!ep)
+        return;
+    for (int32_t i = 0; i < ep->slice_count; i++)
+        gpu_commands_destroy(&ep->slices[i].commands);
+    for (int32_t i = 0; i < PLAN_MAX_ARENAS; i++)
+        gpu_buffer_destroy(&ep->arenas[i]);
+    gpu_buffer_destroy(&ep->upload);
+    gpu_buffer_destroy(&ep->readback);
+    exec_weights_free(&ep->own);
+    if (ep->host && ep->plan) {
+        for (int32_t v = 0; v < ep->plan->value_count; v++)
+            pum_free(session->context, ep->host[v]);
+    }
+    plan_destroy(&ep->plan);
+    pum_free(session->context, ep->slices);
+    pum_free(session->context, ep->inputs);
+    pum_free(session->context, ep);
+    if (session->current == ep)
+        session->current = NULL;
+    *plan_pointer = NULL;
+}
+
+static bool same_inputs(const struct pum_session *session, const struct exec_plan *ep,
+                        const struct tensor_desc *inputs) {
+    for (int32_t i = 0; i < session->graph->input_count; i++) {
+        if (ep->inputs[i].dtype != inputs[i].dtype ||
+            !shape_equal(&ep->inputs[i].shape, &inputs[i].shape))
+            return false;
+    }
+    return true;
+}
+
+/* Makes room by dropping the plan that was used longest ago. */
+static void drop_oldest(struct pum_session *session) {
+    int32_t oldest = 0;
+    for (int32_t i = 1; i < session->plan_count; i++) {
+        if (session->plans[i]->last_use < session->plans[oldest]->last_use)
+            oldest = i;
+    }
+    exec_plan_destroy(session, &session->plans[oldest]);
+    session->plans[oldest] = session->plans[--session->plan_count];
+}
+
+static pum_status make_plan(struct pum_session *session, const struct tensor_desc *inputs,
+                            struct exec_plan **out_plan) {
+    pum_status status;
+    size_t count = (size_t)session->graph->input_count;
+    struct exec_plan *ep = pum_alloc(session->context, 1, sizeof *ep);
+    if (!ep)
+        return PUM_E_MEMORY;
+    struct plan_cache_view cache = {exec_weights_has, &session->weights};
+    ep->inputs = pum_alloc(session->context, count, sizeof *ep->inputs);
+    if (!ep->inputs) {
+        status = PUM_E_MEMORY;
+        goto fail;
+    }
+    if (count > 0)
+        memcpy(ep->inputs, inputs, count * sizeof *inputs);
+    PUM_TRY_GOTO(plan_create(session->graph, &session->caps, inputs, &cache, &ep->plan), fail);
+    *out_plan = ep;
+    return PUM_OK;
+fail:
+    exec_plan_destroy(session, &ep);
+    return status;
+}
+
+pum_status exec_find_plan(struct pum_session *session, const struct tensor_desc *inputs,
+                          struct exec_plan **out_plan) {
+    *out_plan = NULL;
+    for (int32_t i = 0; i < session->plan_count; i++) {
+        if (same_inputs(session, session->plans[i], inputs)) {
+            session->plans[i]->last_use = ++session->clock;
+            *out_plan = session->plans[i];
+            return PUM_OK;
+        }
+    }
+    struct exec_plan *ep;
+    PUM_TRY(make_plan(session, inputs, &ep));
+    if (session->plan_count == session->max_plans)
+        drop_oldest(session);
+    ep->last_use = ++session->clock;
+    session->plans[session->plan_count++] = ep;
+    *out_plan = ep;
+    return PUM_OK;
+}

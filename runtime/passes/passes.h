@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * passes.h - graph to graph. Two moments: passes_load() once a session, on symbolic shapes, for what
+ * changes weights (so that every plan shares them); passes_bind() once a plan, on a clone with
+ * concrete input shapes, for everything else: shape inference, folding of shape arithmetic, patterns
+ * that exporters write out (GELU, layer norm, softmax, attention), chains of elementwise steps.
+ * Knows nothing of devices. Tests: tests/passes/.
+ */
+#ifndef PUM_PASSES_PASSES_H
+#define PUM_PASSES_PASSES_H
+
+#include "graph/graph.h"
+
+pum_status passes_load(struct pum_graph *graph);
+
+/* `inputs`: concrete type and shape of every graph input, in order. After it every tensor in use
+ * has a concrete type and shape, and nodes are in topological order. */
+pum_status passes_bind(struct pum_graph *graph, const struct tensor_desc *inputs);
+
+/* --- The passes, each on its own so that tests can call it --- */
+
+/* Evaluates nodes whose inputs are all constants; drops Identity and Dropout. */
+pum_status pass_fold_constants(struct pum_graph *graph);
+/* BatchNormalization, Mul, Add, Sub, Div by per-channel constants into the Conv before them. */
+pum_status pass_fold_conv(struct pum_graph *graph);
+/* Gives every tensor its shape and folds what becomes known by it (Shape, Size, arithmetic). */
+pum_status pass_infer(struct pum_graph *graph);
+/* x*1, x+0, x-0, x/1, pow(x,1) and reshapes to the same shape. */
+pum_status pass_drop_identities(struct pum_graph *graph);
+/* Products of x with a gate of x: GELU (erf, tanh), SiLU, hard swish. */
+pum_status pass_fuse_gates(struct pum_graph *graph);
+/* Layer norm, RMS norm and softmax written out. */
+pum_status pass_fuse_norms(struct pum_graph *graph);
+/* Transposes of the last two axes into MatMul's flags, Add of a row vector into its bias. */
+pum_status pass_fuse_matmul(struct pum_graph *graph);
+/* softmax(q k^T scale + mask) v. */
+pum_status pass_fuse_attention(struct pum_graph *graph);
+/* Elementwise nodes into the kernel before them. */
+pum_status pass_fuse_chains(struct pum_graph *graph);
+
+#endif
