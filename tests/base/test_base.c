@@ -23,6 +23,7 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -706,6 +707,25 @@ static void test_parallel_for(void **state)
     }
 }
 
+/* Job 0 fails last, and is the one to be reported. */
+static pum_status slow_first_job(void *user, int32_t index)
+{
+    atomic_int *others = user;
+    const struct timespec moment = {.tv_nsec = 1000000};
+    for (int i = 0; index == 0 && atomic_load(others) < 3 && i < 5000; i++)
+        (void)nanosleep(&moment, NULL);
+    atomic_fetch_add(others, 1);
+    return pum_fail(PUM_E_RANGE, "job %d", index);
+}
+
+static void test_parallel_for_reports_by_index(void **state)
+{
+    (void)state;
+    atomic_int others = 0;
+    assert_int_equal(base_parallel_for(NULL, 4, 4, slow_first_job, &others), PUM_E_RANGE);
+    assert_string_equal(pum_last_error(), "job 0");
+}
+
 struct counter {
     struct base_lock lock;
     int64_t value;
@@ -768,6 +788,7 @@ int main(void)
         cmocka_unit_test(test_full_disk),
         cmocka_unit_test(test_folders_that_cannot_be_written),
         cmocka_unit_test(test_parallel_for),
+        cmocka_unit_test(test_parallel_for_reports_by_index),
         cmocka_unit_test(test_lock_and_clock),
     };
     return cmocka_run_group_tests(tests, NULL, remove_scratch);
