@@ -70,3 +70,46 @@ if(NOT CMAKE_CROSSCOMPILING)
         $<TARGET_FILE:kernel_table> "${PROJECT_SOURCE_DIR}" "${PROJECT_BINARY_DIR}/test-kernel-table"
         "${PUMICE_GLSLC}" "${CMAKE_C_COMPILER}")
 endif()
+
+file(GLOB PUMICE_HEADERS CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/runtime/include/pumice/*.h")
+pumice_script_test(exports build sh "${PROJECT_SOURCE_DIR}/tests/build/exports.sh"
+    $<TARGET_FILE:pumice> ${PUMICE_HEADERS})
+if(NOT CMAKE_CROSSCOMPILING)
+    set(consumer_flags)
+    if(PUMICE_SANITIZE)
+        set(consumer_flags "-fsanitize=${PUMICE_SANITIZE}")
+    endif()
+    pumice_script_test(consumer build sh "${PROJECT_SOURCE_DIR}/tests/build/consumer.sh"
+        "${PROJECT_BINARY_DIR}" "${PROJECT_SOURCE_DIR}" "${PROJECT_BINARY_DIR}/test-consumer"
+        "${CMAKE_C_COMPILER}" "${consumer_flags}")
+endif()
+
+# Each public header alone, as C11 and as C++17: compiled with the build.
+include(CheckLanguage)
+check_language(CXX)
+set(header_languages c)
+if(CMAKE_CXX_COMPILER)
+    enable_language(CXX)
+    list(APPEND header_languages cpp)
+else()
+    message(STATUS "No C++ compiler: the public headers are not tried as C++ (install g++)")
+endif()
+foreach(header IN LISTS PUMICE_HEADERS)
+    get_filename_component(name "${header}" NAME)
+    foreach(ending IN LISTS header_languages)
+        set(source "${PROJECT_BINARY_DIR}/header-tests/${name}.${ending}")
+        file(CONFIGURE OUTPUT "${source}" CONTENT "#include \"pumice/${name}\"
+int pum_header_is_alone(void);
+int pum_header_is_alone(void) { return 1; }
+")
+        list(APPEND header_test_sources "${source}")
+    endforeach()
+endforeach()
+add_library(header_tests OBJECT ${header_test_sources})
+target_compile_features(header_tests PRIVATE c_std_11)
+target_include_directories(header_tests PRIVATE "${PROJECT_SOURCE_DIR}/runtime/include")
+target_compile_options(header_tests PRIVATE -Wall -Wextra -Wpedantic -Werror)
+if(CMAKE_CXX_COMPILER)
+    target_compile_features(header_tests PRIVATE cxx_std_17)
+    set_target_properties(header_tests PROPERTIES CXX_EXTENSIONS OFF)
+endif()
