@@ -32,7 +32,7 @@ target_include_directories(pumice_runtime PRIVATE
 target_include_directories(pumice_runtime SYSTEM PRIVATE
     "${PUMICE_VOLK_INCLUDE}" "${PUMICE_VULKAN_INCLUDE}")
 target_link_libraries(pumice_runtime PRIVATE Threads::Threads)
-target_compile_definitions(pumice_runtime PRIVATE PUM_BUILDING VK_NO_PROTOTYPES)
+target_compile_definitions(pumice_runtime PRIVATE PUM_BUILDING)
 pumice_compile_options(pumice_runtime)
 
 set(PUMICE_OBJECTS $<TARGET_OBJECTS:pumice_foreign> $<TARGET_OBJECTS:pumice_runtime>)
