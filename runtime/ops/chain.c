@@ -53,6 +53,23 @@ bool chain_operand_mode(const struct shape *out, const struct shape *operand, ui
 
 /* --- Nodes as steps --------------------------------------------------------------------------- */
 
+bool chain_is_long(uint32_t step)
+{
+    return step == CHAIN_POW || step == CHAIN_RPOW || step == CHAIN_LOG || step == CHAIN_ERF ||
+           (step >= CHAIN_SIN && step <= CHAIN_COSH);
+}
+
+int32_t chain_own_steps(int32_t op)
+{
+    return op == OP_MEAN ? 1 : 0; /* the division by the number of inputs */
+}
+
+int32_t chain_own_operands(int32_t op)
+{
+    (void)op; /* every kernel has bindings of its own for its inputs */
+    return 0;
+}
+
 static uint32_t plain_step(int32_t op)
 {
     switch (op) {
@@ -209,13 +226,13 @@ bool chain_steps_of_node(const struct pum_graph *graph, const struct graph_node 
     if (chain_unary_step(node, &steps[0]) ||
         (node->op == OP_CLIP && main_input == 0 && clip_step(graph, node, &steps[0]))) {
         *out_count = 1;
-        return true;
+        return !chain_is_long(steps[0].op);
     }
     if (node->input_count != 2 || main_input > 1 || node->inputs[0] == node->inputs[1])
         return false;
     const struct graph_tensor *other = graph_input_of(graph, node, 1 - main_input);
     steps[0].op = binary_step(node->op, main_input);
-    if (!other || steps[0].op == CHAIN_NONE)
+    if (!other || steps[0].op == CHAIN_NONE || chain_is_long(steps[0].op))
         return false;
     if (!constant_scalar(other, &steps[0].a)) {
         steps[0].operand = 1;

@@ -37,6 +37,15 @@ bool chain_steps_of_node(const struct pum_graph *graph, const struct graph_node 
                          int32_t main_input, struct op_chain_step steps[2], int32_t *out_count,
                          int32_t *out_operand);
 
+/* Steps whose code is too long to be in every kernel: the map and broadcast kernels compute them as
+ * the operator itself, but they are never fused (chain_steps_of_node refuses). */
+bool chain_is_long(uint32_t step);
+
+/* How many of a chain's steps and operands a node of this operator needs for itself: what fusion
+ * must leave free. */
+int32_t chain_own_steps(int32_t op);
+int32_t chain_own_operands(int32_t op);
+
 /* The step of a node with one input and no other operand: "Relu" gives CHAIN_RELU. False when the
  * operator is no such step. Types are not looked at. */
 bool chain_unary_step(const struct graph_node *node, struct op_chain_step *out_step);
