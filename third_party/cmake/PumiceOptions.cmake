@@ -6,6 +6,8 @@ option(PUMICE_WERROR "Treat warnings as errors" OFF)
 option(PUMICE_TESTS "Build the tests" ON)
 option(PUMICE_TEST_HOOKS "Compile the hooks that let a test spoil a kernel; never for release" OFF)
 option(PUMICE_PROGRAM "Build the program and the examples" ON)
+option(PUMICE_FUZZ "Build the fuzz targets with libFuzzer (clang); else with tests/fuzz/driver.c" OFF)
+set(PUMICE_FUZZ_SECONDS 10 CACHE STRING "How long ctest runs each fuzz target")
 set(PUMICE_SANITIZE "" CACHE STRING "Sanitizers, such as address,undefined")
 
 if(NOT CMAKE_BUILD_TYPE AND NOT CMAKE_CONFIGURATION_TYPES)
@@ -23,6 +25,10 @@ if(PUMICE_SANITIZE)
     add_compile_options("-fsanitize=${PUMICE_SANITIZE}" -fno-omit-frame-pointer
                         -fno-sanitize-recover=all)
     add_link_options("-fsanitize=${PUMICE_SANITIZE}")
+endif()
+
+if(PUMICE_FUZZ)
+    add_compile_options(-fsanitize=fuzzer-no-link)
 endif()
 
 # Everything that is written here is compiled with these; generated and foreign sources are not.

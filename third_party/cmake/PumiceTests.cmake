@@ -59,6 +59,39 @@ foreach(source IN LISTS test_sources)
         LABELS ${room} SKIP_RETURN_CODE 77 TIMEOUT 600)
 endforeach()
 
+# tests/fuzz/fuzz_THING.c is a fuzz target (LLVMFuzzerTestOneInput) with its corpus in
+# tests/fuzz/corpus/THING/; ctest runs it for PUMICE_FUZZ_SECONDS.
+set(fuzz_sources ${PUMICE_TEST_SOURCES})
+list(FILTER fuzz_sources INCLUDE REGEX "/tests/fuzz/fuzz_[^/]*\\.c$")
+foreach(source IN LISTS fuzz_sources)
+    get_filename_component(name "${source}" NAME_WE)
+    string(REGEX REPLACE "^fuzz_" "" thing "${name}")
+    add_executable(${name} "${source}")
+    set_target_properties(${name} PROPERTIES
+        RUNTIME_OUTPUT_DIRECTORY "${PROJECT_BINARY_DIR}/tests")
+    if(PUMICE_FUZZ)
+        target_link_options(${name} PRIVATE -fsanitize=fuzzer)
+        # libFuzzer writes what it finds beside the first corpus: give it a folder of its own.
+        set(fuzz_corpus "${PROJECT_BINARY_DIR}/fuzz-${thing}")
+        file(MAKE_DIRECTORY "${fuzz_corpus}")
+    else()
+        target_sources(${name} PRIVATE "${PROJECT_SOURCE_DIR}/tests/fuzz/driver.c")
+        set(fuzz_corpus)
+    endif()
+    foreach(library pumice_top pumice_test_support)
+        if(TARGET ${library})
+            target_link_libraries(${name} PRIVATE ${library})
+        endif()
+    endforeach()
+    pumice_test_options(${name})
+    # The entry point is libFuzzer's to declare.
+    target_compile_options(${name} PRIVATE -Wno-missing-prototypes)
+    add_test(NAME ${name} COMMAND ${name} ${fuzz_corpus}
+        "${PROJECT_SOURCE_DIR}/tests/fuzz/corpus/${thing}"
+        "-max_total_time=${PUMICE_FUZZ_SECONDS}")
+    set_tests_properties(${name} PROPERTIES LABELS fuzz TIMEOUT 600)
+endforeach()
+
 # pumice_script_test(NAME ROOM command...): a test that is a script
 function(pumice_script_test name room)
     add_test(NAME ${name} COMMAND ${ARGN})
