@@ -75,19 +75,12 @@ static pum_status lower_arg(struct lower_call *call, bool least)
                             .inner = (uint32_t)view.inner,
                             .least = least,
                             .last = node_int(call->node, "select_last_index", 0) != 0};
-    bool wide = axes_has_cap(call->caps, BASE_CAP_LANES_WIDE);
-    bool lane = axes_pinned(call->caps, "arg_lane") ||
-                ((wide || view.length <= 32) && !axes_pinned(call->caps, "arg_group"));
-    struct kernel_number number = {"lane", lane};
-    PUM_TRY(lower_begin(call, "arg", in->store, &number, 1, &dispatch));
-    if (lane && wide)
-        kernel_set_spec(dispatch.row, dispatch.specs, "WG_X", 16);
+    bool lane = axes_rows_by_lane(call->caps, "arg", push.results, view.length, view.inner > 1);
+    PUM_TRY(axes_rows_begin(call, "arg", in->store, lane, &dispatch));
     lower_bind(&dispatch, 0, in);
     lower_bind(&dispatch, 1, out);
     lower_push(&dispatch, &push, sizeof push);
-    uint64_t groups = lane ? (uint64_t)axes_ceil_div(push.results, dispatch.specs[0])
-                           : push.results;
-    lower_grid(call->caps, groups, dispatch.groups);
+    axes_rows_grid(call, &dispatch, push.results);
     return lower_emit(call, &dispatch);
 }
 

@@ -6,6 +6,7 @@
 #include "ops/axes.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 struct axis_view axes_view(const struct shape *shape, int32_t axis)
@@ -140,4 +141,45 @@ bool axes_pinned(const struct base_caps *caps, const char *prefix)
         if (strncmp(caps->pinned[i], prefix, strlen(prefix)) == 0)
             return true;
     return false;
+}
+
+#define ROWS_SHORT 32  /* a row up to this is one invocation's work everywhere */
+#define ROWS_MANY 2048 /* rows that fill a GPU with one invocation each */
+
+bool axes_rows_by_lane(const struct base_caps *caps, const char *family, int64_t rows,
+                       int64_t length, bool coalesced)
+{
+    char prefix[64];
+    snprintf(prefix, sizeof prefix, "%s_group", family);
+    if (axes_pinned(caps, prefix))
+        return false;
+    snprintf(prefix, sizeof prefix, "%s_lane", family);
+    return axes_has_cap(caps, BASE_CAP_LANES_WIDE) || axes_pinned(caps, prefix) ||
+           length <= ROWS_SHORT || (coalesced && rows >= ROWS_MANY);
+}
+
+static bool is_lane(const struct lower_dispatch *dispatch)
+{
+    return strstr(dispatch->row->name, "_lane_") != NULL;
+}
+
+pum_status axes_rows_begin(const struct lower_call *call, const char *family,
+                           enum kernel_store store, bool lane, struct lower_dispatch *out_dispatch)
+{
+    struct kernel_number number = {"lane", lane};
+    pum_status status = lower_begin(call, family, store, &number, 1, out_dispatch);
+    if (status != PUM_OK && !lane) {
+        number.value = 1;
+        status = lower_begin(call, family, store, &number, 1, out_dispatch);
+    }
+    if (status == PUM_OK && is_lane(out_dispatch) &&
+        axes_has_cap(call->caps, BASE_CAP_LANES_WIDE))
+        kernel_set_spec(out_dispatch->row, out_dispatch->specs, "WG_X", AXES_WIDE_GROUP);
+    return status;
+}
+
+void axes_rows_grid(const struct lower_call *call, struct lower_dispatch *dispatch, int64_t rows)
+{
+    int64_t each = is_lane(dispatch) ? dispatch->specs[0] : 1;
+    lower_grid(call->caps, (uint64_t)axes_ceil_div(rows, each), dispatch->groups);
 }

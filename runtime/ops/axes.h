@@ -60,6 +60,19 @@ enum pum_dtype axes_onnx_dtype(int64_t number);
  * a lowering that would choose another way for speed then goes the pinned one. */
 bool axes_pinned(const struct base_caps *caps, const char *prefix);
 
+/* Families with two kinds of rows, "<family>_lane_*" (one row of elements an invocation) and
+ * "<family>_group_*" (one a workgroup): which to prefer, and the record of the row that was picked,
+ * the other kind when the preferred one is not to be had. `coalesced`: neighbouring rows lie beside
+ * each other in memory. */
+#define AXES_WIDE_GROUP 16 /* workgroup size of lane kernels on CPU drivers */
+bool axes_rows_by_lane(const struct base_caps *caps, const char *family, int64_t rows,
+                       int64_t length, bool coalesced);
+/* lower_begin with the number "lane"; sets a lane kernel's workgroup size. */
+pum_status axes_rows_begin(const struct lower_call *call, const char *family,
+                           enum kernel_store store, bool lane, struct lower_dispatch *out_dispatch);
+/* Spreads `rows` over the grid, as the picked kind of row takes them. */
+void axes_rows_grid(const struct lower_call *call, struct lower_dispatch *dispatch, int64_t rows);
+
 static inline bool axes_has_cap(const struct base_caps *caps, enum base_cap cap)
 {
     return (caps->bits & (1u << cap)) != 0;

@@ -9,15 +9,10 @@
 
 #include "ops/axes.h"
 
-#include <string.h>
-
-#define REDUCE_SHORT 32             /* a row up to this is one invocation's work everywhere */
-#define REDUCE_MANY 2048            /* results that fill a GPU with one invocation each */
 #define REDUCE_LANES_WANTED 256     /* invocations that fill a CPU driver */
 #define REDUCE_GROUPS_WANTED 256    /* workgroups that fill a GPU */
 #define REDUCE_LANE_PART 256        /* least length of a part */
 #define REDUCE_GROUP_PART 4096
-#define REDUCE_WIDE_GROUP 16        /* workgroup size on a CPU driver */
 
 static const struct {
     uint32_t op, again; /* REDUCE_* of the first and of the second pass */
@@ -67,12 +62,8 @@ static void push_runs(const struct reduce_runs *runs, push_uint dims[REDUCE_RUNS
 
 static bool prefers_lane(const struct lower_call *call, const struct reduce_view *view)
 {
-    if (axes_pinned(call->caps, "reduce_group"))
-        return false;
-    if (axes_has_cap(call->caps, BASE_CAP_LANES_WIDE) || axes_pinned(call->caps, "reduce_lane"))
-        return true;
     bool coalesced = view->kept.count > 0 && view->kept.strides[view->kept.count - 1] == 1;
-    return view->length <= REDUCE_SHORT || (coalesced && view->results >= REDUCE_MANY);
+    return axes_rows_by_lane(call->caps, "reduce", view->results, view->length, coalesced);
 }
 
 /* The length of the parts that a reduction is cut into: all of it when cutting does not pay. */
@@ -90,15 +81,7 @@ static pum_status emit_pass(struct lower_call *call, const struct reduce_view *v
                             int32_t input, int32_t output)
 {
     struct lower_dispatch dispatch;
-    struct kernel_number number = {"lane", prefers_lane(call, view)};
-    pum_status status = lower_begin(call, "reduce", store, &number, 1, &dispatch);
-    if (status != PUM_OK) {
-        number.value = 1;
-        PUM_TRY(lower_begin(call, "reduce", store, &number, 1, &dispatch));
-    }
-    bool lane = strncmp(dispatch.row->name, "reduce_lane", 11) == 0;
-    if (lane && axes_has_cap(call->caps, BASE_CAP_LANES_WIDE))
-        kernel_set_spec(dispatch.row, dispatch.specs, "WG_X", REDUCE_WIDE_GROUP);
+    PUM_TRY(axes_rows_begin(call, "reduce", store, prefers_lane(call, view), &dispatch));
     kernel_set_spec(dispatch.row, dispatch.specs, "OP", op);
     push.results = (uint32_t)view->results * push.parts;
     push.row_length = (uint32_t)view->length;
@@ -107,9 +90,8 @@ static pum_status emit_pass(struct lower_call *call, const struct reduce_view *v
     lower_bind_range(&dispatch, 0, input, 0, 0);
     lower_bind_range(&dispatch, 1, output, 0, 0);
     lower_push(&dispatch, &push, sizeof push);
-    uint64_t groups = lane ? (uint64_t)axes_ceil_div(push.results, dispatch.specs[0])
-                           : push.results;
-    lower_grid(call->caps, groups, dispatch.groups);
+    dispatch.flops = (double)view->results * (double)view->length;
+    axes_rows_grid(call, &dispatch, push.results);
     return lower_emit(call, &dispatch);
 }
 
