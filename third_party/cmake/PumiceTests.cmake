@@ -146,3 +146,15 @@ if(CMAKE_CXX_COMPILER)
     target_compile_features(header_tests PRIVATE cxx_std_17)
     set_target_properties(header_tests PROPERTIES CXX_EXTENSIONS OFF)
 endif()
+
+# The style of the sources, and that each rule finds what it is for.
+find_program(PUMICE_PYTHON NAMES python3 HINTS /usr/bin)
+if(PUMICE_PYTHON)
+    pumice_script_test(check_style style
+        "${PUMICE_PYTHON}" "${PROJECT_SOURCE_DIR}/tools/check_style")
+    pumice_script_test(check_style_rules style
+        "${PUMICE_PYTHON}" "${PROJECT_SOURCE_DIR}/tests/tools/test_check_style.py"
+        "${PROJECT_SOURCE_DIR}/tools/check_style")
+else()
+    pumice_script_test(check_style style sh -c "echo python3 is missing && exit 77")
+endif()
