@@ -138,7 +138,7 @@ static size_t add_module(struct table *table, struct module module)
     return table->module_count++;
 }
 
-static void read_module(struct table *table, const char *folder, const struct front *front,
+static void read_module(struct table *table, const char *folder, struct front *front,
                         struct front_kernel *kernel)
 {
     char path[2048], why[256];
@@ -173,6 +173,7 @@ int main(int argc, char **argv)
         struct front *front = &table.fronts[i];
         for (uint32_t k = 0; k < front->kernel_count; k++)
             read_module(&table, argv[2], front, &front->kernels[k]);
+        check_specs_used(front);
     }
     bool ok = !reported_errors() && table_write(&table, argv[3]);
     for (size_t i = 0; i < table.module_count; i++)

@@ -32,6 +32,7 @@ struct front_spec {
     char name[FRONT_NAME_BYTES];
     uint32_t id, values[FRONT_MAX_VALUES], value_count;
     int line;
+    bool used; /* some module of the file has it; set by check_kernel */
 };
 
 struct front_condition {
@@ -59,6 +60,7 @@ struct front {
     char stem[512]; /* "matmul/matmul_direct" */
     char family[FRONT_NAME_BYTES];
     char push[FRONT_NAME_BYTES]; /* "" for none */
+    char push_header[256];       /* the header of shaders/push/ that declares it */
     int push_line, family_line, chain_line;
     bool chain;
     struct front_binding bindings[KERNEL_MAX_BINDINGS];
@@ -102,8 +104,11 @@ bool spirv_read(const uint32_t *words, size_t word_count, struct spirv_info *out
 
 /* Reports every difference between a kernel's declaration and its module
  * (kernel_table_check.c). */
-void check_kernel(const struct front *front, const struct front_kernel *kernel,
+void check_kernel(struct front *front, const struct front_kernel *kernel,
                   const struct spirv_info *info);
+/* After all kernels of a file: a spec may be absent from some modules (giving it a value there is
+ * harmless), not from all. */
+void check_specs_used(const struct front *front);
 
 /* --- The table (kernel_table_write.c) --- */
 

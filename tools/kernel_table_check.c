@@ -122,10 +122,9 @@ static void check_spec_value(const struct front *front, const struct front_kerne
                      "declared is %u", kernel->name, spec->id, spec->name, value, spec->values[0]);
 }
 
-static void check_specs(const struct front *front, const struct front_kernel *kernel,
+static void check_specs(struct front *front, const struct front_kernel *kernel,
                         const struct spirv_info *info)
 {
-    uint32_t found = 0; /* bit i: declared spec i is in the module */
     for (uint32_t i = 0; i < info->spec_count; i++) {
         uint32_t k = 0;
         while (k < front->spec_count && front->specs[k].id != info->specs[i].id)
@@ -136,14 +135,8 @@ static void check_specs(const struct front *front, const struct front_kernel *ke
                          kernel->name, info->specs[i].id);
             continue;
         }
-        found |= 1u << k;
+        front->specs[k].used = true;
         check_spec_value(front, kernel, &front->specs[k], info->specs[i].value);
-    }
-    for (uint32_t k = 0; k < front->spec_count; k++) {
-        if (!(found & (1u << k)))
-            report_error(front->path, front->specs[k].line,
-                         "kernel %s: spec %u %s is not in its SPIR-V (missing, or never used)",
-                         kernel->name, front->specs[k].id, front->specs[k].name);
     }
 }
 
@@ -173,7 +166,17 @@ static void check_workgroup(const struct front *front, const struct front_kernel
                      "make it a spec", kernel->name, (unsigned long long)fixed, LEAST_INVOCATIONS);
 }
 
-void check_kernel(const struct front *front, const struct front_kernel *kernel,
+void check_specs_used(const struct front *front)
+{
+    for (uint32_t i = 0; i < front->spec_count && front->kernel_count; i++) {
+        if (!front->specs[i].used)
+            report_error(front->path, front->specs[i].line,
+                         "spec %u %s is in no SPIR-V of this file (missing, or never used)",
+                         front->specs[i].id, front->specs[i].name);
+    }
+}
+
+void check_kernel(struct front *front, const struct front_kernel *kernel,
                   const struct spirv_info *info)
 {
     check_capabilities(front, kernel, info);

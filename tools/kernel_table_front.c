@@ -6,6 +6,7 @@
 #include "kernel_table.h"
 
 #include <ctype.h>
+#include <dirent.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -382,20 +383,52 @@ static void append_chain(struct front *front)
     }
 }
 
+/* Whether a header has `struct NAME {`. */
+static bool declares_struct(const char *header, const char *name)
+{
+    char line[1024];
+    bool found = false;
+    FILE *file = fopen(header, "rb");
+    while (file && !found && fgets(line, sizeof line, file)) {
+        char *at = line;
+        const char *first = next_word(&at), *second = next_word(&at), *third = next_word(&at);
+        found = first && second && third && strcmp(first, "struct") == 0 &&
+                strcmp(second, name) == 0 && third[0] == '{';
+    }
+    if (file)
+        (void)fclose(file);
+    return found;
+}
+
+/* Finds the header of shaders/push/ that declares the push struct. */
+static void find_push_header(const char *root, struct front *front)
+{
+    char path[1024];
+    (void)snprintf(path, sizeof path, "%s/shaders/push", root);
+    DIR *folder = opendir(path);
+    const struct dirent *entry;
+    while (folder && (entry = readdir(folder)) != NULL) {
+        size_t bytes = strlen(entry->d_name);
+        if (bytes < 3 || bytes >= sizeof front->push_header ||
+            strcmp(entry->d_name + bytes - 2, ".h") != 0)
+            continue;
+        (void)snprintf(path, sizeof path, "%s/shaders/push/%s", root, entry->d_name);
+        if (declares_struct(path, front->push))
+            memcpy(front->push_header, entry->d_name, bytes + 1);
+    }
+    if (folder)
+        (void)closedir(folder);
+    if (!front->push_header[0])
+        report_error(front->path, front->push_line,
+                     "no header of shaders/push/ declares 'struct %s {'", front->push);
+}
+
 static void check_whole(const char *root, struct front *front)
 {
     if (front->kernel_count && !front->family_line)
         report_error(front->path, 0, "no '//! family' line");
-    if (front->push_line) {
-        char header[1024];
-        (void)snprintf(header, sizeof header, "%s/shaders/push/%s.h", root, front->push);
-        FILE *file = fopen(header, "rb");
-        if (file)
-            (void)fclose(file);
-        else
-            report_error(front->path, front->push_line, "shaders/push/%s.h cannot be read: %s",
-                         front->push, strerror(errno));
-    }
+    if (front->push_line)
+        find_push_header(root, front);
 }
 
 void front_read(const char *root, const char *name, struct front *out_front)

@@ -28,7 +28,7 @@ static void write_push_checks(FILE *out, const struct table *table)
         const struct front *front = &table->fronts[i];
         if (!front->push_line || !front->kernel_count)
             continue;
-        fprintf(out, "#include \"%s.h\"\n", front->push);
+        fprintf(out, "#include \"%s\"\n", front->push_header);
         for (uint32_t k = 0; k < front->kernel_count; k++) {
             const struct front_kernel *kernel = &front->kernels[k];
             bool same = k > 0 && kernel->push_bytes == kernel[-1].push_bytes;
