@@ -45,6 +45,7 @@ void fault_clear(struct fault *fault)
 {
     if (fault != NULL) {
         fault->status = PUM_OK;
+        fault->machine = false;
         fault->text[0] = '\0';
     }
 }

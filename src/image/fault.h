@@ -11,6 +11,7 @@
 
 struct fault {
     pum_status status; /* PUM_OK: nothing has failed */
+    bool machine;      /* the machine's fault whatever the status says: a full disk */
     char text[1024];
 };
 

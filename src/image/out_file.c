@@ -16,6 +16,9 @@
 static pum_status fail_errno(struct fault *fault, const char *what, const char *path)
 {
     int code = errno;
+    if (fault != NULL && fault->status == PUM_OK)
+        fault->machine = code == ENOSPC || code == EDQUOT || code == EIO || code == EMFILE ||
+                         code == ENFILE;
     return fault_set(fault, code == ENOMEM ? PUM_E_MEMORY : PUM_E_FILE, "%s %s: %s", what, path,
                      strerror(code));
 }
