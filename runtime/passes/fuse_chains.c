@@ -76,7 +76,7 @@ static bool find_join(const struct match *match, int32_t index, struct chain_joi
     const struct graph_node *user = &match->graph->nodes[index];
     bool found = false;
     for (int32_t i = 0; i < user->input_count; i++) {
-        struct chain_join join;
+        struct chain_join join = {0};
         if (join_through(match, user, i, &join) && (!found || join.head > best->head)) {
             *best = join;
             found = true;
@@ -138,7 +138,7 @@ pum_status pass_fuse_chains(struct pum_graph *graph) {
     PUM_TRY(match_begin(&match, graph));
     pum_status status = PUM_OK;
     for (int32_t i = 0; i < graph->node_count && status == PUM_OK; i++) {
-        struct chain_join join;
+        struct chain_join join = {0};
         const struct graph_node *node = &graph->nodes[i];
         if (node->op >= 0 && !node->chain && node->output_count == 1 &&
             find_join(&match, i, &join))
