@@ -73,6 +73,12 @@ pum_status axes_rows_begin(const struct lower_call *call, const char *family,
 /* Spreads `rows` over the grid, as the picked kind of row takes them. */
 void axes_rows_grid(const struct lower_call *call, struct lower_dispatch *dispatch, int64_t rows);
 
+/* The store of the kernels that move `store`'s elements as bits (shaders/include/bits.glsl). */
+static inline enum kernel_store axes_bits(enum kernel_store store)
+{
+    return store == STORE_F32 ? STORE_I32 : store;
+}
+
 static inline bool axes_has_cap(const struct base_caps *caps, enum base_cap cap)
 {
     return (caps->bits & (1u << cap)) != 0;

@@ -172,7 +172,7 @@ static pum_status lower_pad(struct lower_call *call)
     const struct lower_value *in = &call->inputs[0], *out = &call->outputs[0];
     axes_lowered_call(call, &lowered);
     PUM_TRY(pad_plan(&lowered.call, &plan));
-    enum kernel_store store = in->store == STORE_F32 ? STORE_I32 : in->store;
+    enum kernel_store store = axes_bits(in->store);
     if (store == STORE_NONE || out->store != in->store)
         return pum_fail(PUM_E_UNSUPPORTED, "elements have no place on the device");
     if (shape_elements(&in->desc.shape) >= 1 << 30 || shape_elements(&out->desc.shape) >= 1 << 30)
@@ -288,7 +288,7 @@ static pum_status lower_trilu(struct lower_call *call)
     const struct lower_value *in = &call->inputs[0], *out = &call->outputs[0];
     const struct shape *shape = &in->desc.shape;
     int64_t count = shape_elements(shape);
-    enum kernel_store store = in->store == STORE_F32 ? STORE_I32 : in->store;
+    enum kernel_store store = axes_bits(in->store);
     axes_lowered_call(call, &lowered);
     if (store == STORE_NONE || out->store != in->store)
         return pum_fail(PUM_E_UNSUPPORTED, "elements have no place on the device");

@@ -276,7 +276,7 @@ pum_status strided_lower(struct lower_call *call, const struct strided_copy *cop
     struct strided_lowering work = {.call = call, .input = input, .output = output};
     struct strided_copy flat = *copy;
     uint64_t offset;
-    work.store = input->store == STORE_F32 ? STORE_I32 : input->store;
+    work.store = axes_bits(input->store);
     work.element_bytes = store_bytes(input->store);
     if (input->store == STORE_NONE || input->store != output->store)
         return pum_fail(PUM_E_UNSUPPORTED, "%s elements have no place on the device",
