@@ -107,7 +107,7 @@ static uint32_t result_word(uint32_t op)
     }
 }
 
-/* Least number of words of the instructions that are read, so that operands can be taken blindly. */
+/* Least number of words of what is read, so that operands can be taken blindly. */
 static uint32_t least_words(uint32_t op)
 {
     switch (op) {
@@ -137,7 +137,7 @@ static bool find_definition(const struct spirv *spirv, uint32_t id, struct instr
     return false;
 }
 
-/* The decoration of an id (member < 0) or of a struct's member; *out_value is its literal, if any. */
+/* The decoration of an id (member < 0) or a struct's member; *out_value is its literal, if any. */
 static bool find_decoration(const struct spirv *spirv, uint32_t id, int64_t member,
                             uint32_t decoration, uint32_t *out_value)
 {

@@ -47,7 +47,7 @@ uint16_t base_float_to_half(float value)
     if (magnitude >= 0x477ff000u) /* 65520 and above round to infinity */
         return (uint16_t)(sign | 0x7c00u);
     if (magnitude >= 0x38800000u) {
-        /* Normal: rebias, then round away 13 bits; a carry moves into the exponent, as it should. */
+        /* Normal: rebias, then round away 13 bits; a carry rightly moves into the exponent. */
         uint32_t rebiased = magnitude - (112u << 23);
         return (uint16_t)(sign | ((rebiased + 0xfffu + ((rebiased >> 13) & 1u)) >> 13));
     }

@@ -21,7 +21,8 @@ void base_lock_release(struct base_lock *lock);
 
 /* Calls job(user, i) for i in [0, count), on up to `threads` threads (0: the machine's cores), the
  * calling one included. If a thread cannot be started the work is done by those that could.
- * Returns the first failure by index, with its message on the calling thread; the others still run. */
+ * Returns the first failure by index, with its message on the calling thread; the others still
+ * run. */
 pum_status base_parallel_for(pum_context *context, int32_t count, int32_t threads,
                              pum_status (*job)(void *user, int32_t index), void *user);
 

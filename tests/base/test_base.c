@@ -268,7 +268,8 @@ static void test_memory(void **state)
     (void)state;
     struct faulty faulty = {0};
     pum_context *context = make_context(&faulty);
-    static const size_t counts[][2] = {{SIZE_MAX, 2}, {SIZE_MAX / 2, 4}, {SIZE_MAX, 1}, {1, SIZE_MAX}};
+    static const size_t counts[][2] = {{SIZE_MAX, 2}, {SIZE_MAX / 2, 4}, {SIZE_MAX, 1},
+                                       {1, SIZE_MAX}};
     for (size_t i = 0; i < PUM_COUNT_OF(counts); i++) {
         assert_null(pum_alloc(context, counts[i][0], counts[i][1]));
         assert_message_has("out of host memory");
@@ -692,7 +693,8 @@ static void test_parallel_for(void **state)
         struct jobs *jobs = calloc(1, sizeof *jobs);
         assert_non_null(jobs);
         jobs->fail_from = rows[i].fail_from;
-        pum_status status = base_parallel_for(NULL, rows[i].count, rows[i].threads, count_job, jobs);
+        pum_status status =
+            base_parallel_for(NULL, rows[i].count, rows[i].threads, count_job, jobs);
         for (int32_t k = 0; k < 1000; k++)
             assert_int_equal(jobs->done[k], k < rows[i].count ? 1 : 0);
         if (rows[i].fail_from >= 0) {

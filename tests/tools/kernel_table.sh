@@ -118,7 +118,7 @@ compile STORE_F32 && compile STORE_F16 ACC=2 MORE || exit 1
     "$work/print_rows" > "$work/rows"; } > "$work/log" 2>&1
 report $? "a good shader gives a table that compiles"
 cat > "$work/expected" <<'EOF'
-sample_wide sample shaders/sample/sample.comp store=1 needs=80 chain=1 bindings=5 written=6 push=76 magic=7230203
+sample_wide sample shaders/sample/sample.comp store=1 needs=80 chain=1 bindings=5 written=6 push=76
   spec 0 WG_X 64 32 8
   spec 3 TILE 4 8
   spec 4 FREE
@@ -159,57 +159,98 @@ report $? "a shader without kernels"
 # --- Mistakes of the front matter, found before any module is read ---
 modules=0
 at=shaders/sample/sample.comp
-bad "unknown word" "$at:3: error: shaders/README.md knows no front matter 'chian'" 's/! chain/! chian/'
+bad "unknown word" "$at:3: error: shaders/README.md knows no front matter 'chian'" \
+    's/! chain/! chian/'
 bad "nothing" "$at:3: error: nothing behind" 's/^\/\/! chain/\/\/!/'
 bad "no family" "no '//! family' line" '/! family/d'
 bad "two families" "$at:3: error: a second 'family' line" 's/! chain/! family two/'
-bad "no push header" "$at:2: error: no header of shaders/push/ declares 'struct push_other {'" 's/! push .*/! push push_other/'
-bad "use" "$at:4: error: binding: 'read', 'write' or 'readwrite' is needed, not 'reads'" 's/x read$/x reads/'
+bad "no push header" "$at:2: error: no header of shaders/push/ declares 'struct push_other {'" \
+    's/! push .*/! push push_other/'
+bad "use" "$at:4: error: binding: 'read', 'write' or 'readwrite' is needed, not 'reads'" \
+    's/x read$/x reads/'
 bad "binding's name" "$at:4: error: binding: a name is needed, not '4x'" 's/ x read$/ 4x read/'
 bad "binding's rest" "$at:4: error: unexpected 'more'" 's/ x read$/ x read more/'
 bad "spec id" "$at:7: error: spec: a constant_id is needed, not 'X'" 's/spec     0/spec     X/'
 bad "spec bar" "$at:8: error: spec: '|' is needed between values, not '8'" 's/TILE 4 | 8/TILE 4 8/'
-bad "spec value" "$at:8: error: spec: '*' or values with '|' between them are needed" 's/TILE 4 | 8/TILE 4 |/'
-bad "spec values" "$at:8: error: more than 8 values" 's/TILE 4 | 8/TILE 4|1/;s/TILE 4.1/TILE 4 | 1 | 2 | 3 | 5 | 6 | 7 | 8 | 9/'
-bad "spec twice" "$at:9: error: spec 3 FREE: line 8 declares spec 3 TILE already" 's/spec     4/spec     3/'
+bad "spec value" "$at:8: error: spec: '*' or values with '|' between them are needed" \
+    's/TILE 4 | 8/TILE 4 |/'
+bad "spec values" "$at:8: error: more than 8 values" \
+    's/TILE 4 | 8/TILE 4|1/;s/TILE 4.1/TILE 4 | 1 | 2 | 3 | 5 | 6 | 7 | 8 | 9/'
+bad "spec twice" "$at:9: error: spec 3 FREE: line 8 declares spec 3 TILE already" \
+    's/spec     4/spec     3/'
 bad "spec of the chain" "line 9 declares spec 16 FREE already" 's/spec     4/spec     16/'
-bad "kernel field" "$at:11: error: kernel: store=, needs=, when= or define= is needed, not 'stor'" 's/sample_f32 store/sample_f32 stor/'
-bad "no store" "$at:11: error: kernel: store= is missing for 'sample_f32'" 's/sample_f32 store=f32/sample_f32/'
-bad "store" "$at:11: error: store: f32, f16, i32 or any is needed, not 'f64'" 's/sample_f32 store=f32/sample_f32 store=f64/'
-bad "store twice" "$at:11: error: kernel: a second 'store'" 's/sample_f32 store=f32/sample_f32 store=f32 store=f32/'
-bad "need" "$at:10: error: needs: runtime/base/caps.h has no capability 'lane'" 's/needs=lanes_wide/needs=lane/'
+bad "kernel field" "$at:11: error: kernel: store=, needs=, when= or define= is needed, not 'stor'" \
+    's/sample_f32 store/sample_f32 stor/'
+bad "no store" "$at:11: error: kernel: store= is missing for 'sample_f32'" \
+    's/sample_f32 store=f32/sample_f32/'
+bad "store" "$at:11: error: store: f32, f16, i32 or any is needed, not 'f64'" \
+    's/sample_f32 store=f32/sample_f32 store=f64/'
+bad "store twice" "$at:11: error: kernel: a second 'store'" \
+    's/sample_f32 store=f32/sample_f32 store=f32 store=f32/'
+bad "need" "$at:10: error: needs: runtime/base/caps.h has no capability 'lane'" \
+    's/needs=lanes_wide/needs=lane/'
 bad "condition" "$at:10: error: when: NAME<=NUMBER" 's/when=n>=4/when=n=4/'
 bad "condition's number" "$at:10: error: when: NAME<=NUMBER" 's/k%4/k%0/'
-bad "define" "$at:12: error: define: NAME, NAME=NUMBER or NAME=NAME is needed, not 'A-B'" 's/ACC=2,MORE/A-B/'
-bad "kernel twice" "$at:11: error: kernel sample_wide: shaders/sample/sample.comp:10 has the same name" 's/kernel   sample_f32/kernel   sample_wide/'
+bad "define" "$at:12: error: define: NAME, NAME=NUMBER or NAME=NAME is needed, not 'A-B'" \
+    's/ACC=2,MORE/A-B/'
+bad "kernel twice" \
+    "$at:11: error: kernel sample_wide: shaders/sample/sample.comp:10 has the same name" \
+    's/kernel   sample_f32/kernel   sample_wide/'
 
 # --- SPIR-V that differs from the declaration ---
 modules=1
 bad "missing module" "STORE_I32.spv cannot be read" 's/sample_f32 store=f32/sample_f32 store=i32/'
-bad "read is written" "$at:4: error: kernel sample_wide: binding 0 x is declared 'read', but is not readonly" 's/0) readonly/0)/'
-bad "write is read" "$at:6: error: kernel sample_wide: binding 2 y is declared as written, but is readonly" 's/2) writeonly/2) readonly/;s/y\[i\] = /float unused = /;s/T(s\[i\])/float(y[i]); s[i] = unused/'
-bad "readwrite" "$at:5: error: kernel sample_wide: binding 1 s is declared 'readwrite', but is writeonly" 's/1) buffer/1) writeonly buffer/;s/s\[i\] +=/s[i] =/;s/T(s\[i\])/T(0)/'
+bad "read is written" \
+    "$at:4: error: kernel sample_wide: binding 0 x is declared 'read', but is not readonly" \
+    's/0) readonly/0)/'
+bad "write is read" \
+    "$at:6: error: kernel sample_wide: binding 2 y is declared as written, but is readonly" \
+    's/2) writeonly/2) readonly/;s/y\[i\] = /float z = /;s/T(s\[i\])/float(y[i]); s[i] = z/'
+bad "readwrite" \
+    "$at:5: error: kernel sample_wide: binding 1 s is declared 'readwrite', but is writeonly" \
+    's/1) buffer/1) writeonly buffer/;s/s\[i\] +=/s[i] =/;s/T(s\[i\])/T(0)/'
 bad "operand is written" "binding 4 e1 is declared 'read', but is not readonly" 's/4) readonly/4)/'
-bad "missing binding" "$at:7: error: kernel sample_wide: binding 3 z is not in its SPIR-V" 's/^\/\/! spec     0/\/\/! binding z read\n&/;s/binding = 3/binding = 5/'
+bad "missing binding" "$at:7: error: kernel sample_wide: binding 3 z is not in its SPIR-V" \
+    's/^\/\/! spec     0/\/\/! binding z read\n&/;s/binding = 3/binding = 5/'
 bad "more bindings" "its SPIR-V has binding 4, 4 are declared" '/! binding  x/d'
 bad "set" "a binding outside descriptor set 0" 's/binding = 0/set = 1, binding = 0/'
-bad "spec not declared" "$at:10: error: kernel sample_wide: its SPIR-V has constant_id 5" 's/constant_id = 4/constant_id = 5/'
-bad "spec not there" "$at:9: error: spec 4 FREE is in no SPIR-V of this file" 's/constant_id = 4/constant_id = 5/'
-bad "spec default" "$at:8: error: kernel sample_wide: spec 3 TILE has the default 8 in its SPIR-V, the first value declared is 4" 's/TILE = 4/TILE = 8/'
-bad "chain default" "$at:3: error: kernel sample_wide: spec 16 CHAIN0 has the default 7" 's/CHAIN0 = 0/CHAIN0 = 7/'
+bad "spec not declared" "$at:10: error: kernel sample_wide: its SPIR-V has constant_id 5" \
+    's/constant_id = 4/constant_id = 5/'
+bad "spec not there" "$at:9: error: spec 4 FREE is in no SPIR-V of this file" \
+    's/constant_id = 4/constant_id = 5/'
+bad "spec default" \
+    "$at:8: error: kernel sample_wide: spec 3 TILE has the default 8 in its SPIR-V" \
+    's/TILE = 4/TILE = 8/'
+bad "chain default" "$at:3: error: kernel sample_wide: spec 16 CHAIN0 has the default 7" \
+    's/CHAIN0 = 0/CHAIN0 = 7/'
 bad "no chain" "its SPIR-V has constant_id 16" '/! chain/d'
-bad "chain's push" "$at:3: error: kernel sample_wide: its push constants do not end in a struct push_chain" 's/push_chain chain;/uint operand_div[17];/;s/chain\.operand/operand/'
-bad "chain before push" "do not end in a struct push_chain" 's/push_sample p; push_chain chain;/push_chain chain; push_sample p;/'
+bad "chain's push" \
+    "$at:3: error: kernel sample_wide: its push constants do not end in a struct push_chain" \
+    's/push_chain chain;/uint operand_div[17];/;s/chain\.operand/operand/'
+bad "chain before push" "do not end in a struct push_chain" \
+    's/push_sample p; push_chain chain;/push_chain chain; push_sample p;/'
 bad "push not declared" "has 12 bytes of push constants, but no 'push' line" '/! push/d'
-bad "push not there" "'push push_sample' is declared, but its SPIR-V has no such" 's/push_sample p; //;s/p\.scale/1.0/'
-bad "push too large" "140 bytes of push constants, 128 are allowed" 's/push_sample p;/push_sample p; uint more[16];/'
-bad "16-bit storage" "$at:12: error: kernel sample_f16: its SPIR-V uses capability StorageBuffer16BitAccess; add needs=f16_storage" 's/needs=f16_storage//'
-bad "16-bit arithmetic" "$at:12: error: kernel sample_f16: its SPIR-V uses capability Float16; add needs=f16" 's/T(s\[i\])/T(s[i]) * x[i]/'
-bad "subgroup" "uses capability GroupNonUniformArithmetic; add needs=subgroup" 's/^#version 450/&\n#extension GL_KHR_shader_subgroup_arithmetic : require/;s/T(s\[i\])/T(subgroupAdd(s[i]))/'
-bad "a capability without a word" "uses capability 10, for which runtime/base/caps.h has no word" 's/T(s\[i\])/T(float(double(s[i]) * 2.0lf))/'
-bad "fixed workgroup" "a fixed workgroup of 256 invocations" 's/local_size_y = 1/local_size_y = 256/'
-bad "workgroup axis" "constant_id 3 sets axis 1 of the workgroup" 's/local_size_y = 1/local_size_y_id = 3/'
-bad "id kept for the workgroup" "ids 0 to 2 are the workgroup's size" 's/local_size_x_id = 0/local_size_x = 8/;s/constant_id = 4/constant_id = 0/'
+bad "push not there" "'push push_sample' is declared, but its SPIR-V has no such" \
+    's/push_sample p; //;s/p\.scale/1.0/'
+bad "push too large" "140 bytes of push constants, 128 are allowed" \
+    's/push_sample p;/push_sample p; uint more[16];/'
+bad "16-bit storage" \
+    "$at:12: error: kernel sample_f16: its SPIR-V uses capability StorageBuffer16BitAccess; add" \
+    's/needs=f16_storage//'
+bad "16-bit arithmetic" \
+    "$at:12: error: kernel sample_f16: its SPIR-V uses capability Float16; add needs=f16" \
+    's/T(s\[i\])/T(s[i]) * x[i]/'
+bad "subgroup" "uses capability GroupNonUniformArithmetic; add needs=subgroup" \
+    's/^#version.*/&\n#extension GL_KHR_shader_subgroup_arithmetic : require/;
+     s/T(s\[i\])/T(subgroupAdd(s[i]))/'
+bad "a capability without a word" "uses capability 10, for which runtime/base/caps.h has no word" \
+    's/T(s\[i\])/T(float(double(s[i]) * 2.0lf))/'
+bad "fixed workgroup" "a fixed workgroup of 256 invocations" \
+    's/local_size_y = 1/local_size_y = 256/'
+bad "workgroup axis" "constant_id 3 sets axis 1 of the workgroup" \
+    's/local_size_y = 1/local_size_y_id = 3/'
+bad "id kept for the workgroup" "ids 0 to 2 are the workgroup's size" \
+    's/local_size_x_id = 0/local_size_x = 8/;s/constant_id = 4/constant_id = 0/'
 
 # --- Damaged modules ---
 cp "$work/base.comp" "$work/shaders/sample/sample.comp"

@@ -42,6 +42,7 @@ BAD = [
     ("file-size", "runtime/base/a.h", C + "int a;\n" * 400),
     ("file-size", "shaders/f/f.comp", SHADER + "// a\n" * 300),
     ("function-size", "runtime/base/a.c", C + LONG),
+    ("function-size", "runtime/base/a.c", C + LONG.replace("(void)\n{", "(int a,\n      int b) {")),
     ("function-size", "shaders/f/f.comp", SHADER + LONG.replace("\n{", " {")),
     ("line-width", "runtime/base/a.c", C + "/* " + "a" * 100 + " */\n"),
     ("white-space", "runtime/base/a.c", C + "int a;\t/* a */\n"),

@@ -52,7 +52,7 @@ endif()
 
 if(PUMICE_PROGRAM OR PUMICE_TESTS)
     pumice_find_module(PNG libpng libpng-dev)
-    pumice_find_module(TURBOJPEG libturbojpeg "libturbojpeg0-dev (Ubuntu: libturbojpeg0-dev or libturbo-jpeg-dev)")
+    pumice_find_module(TURBOJPEG libturbojpeg libturbojpeg0-dev)
     pumice_find_module(JANSSON jansson libjansson-dev)
 endif()
 if(PUMICE_TESTS)

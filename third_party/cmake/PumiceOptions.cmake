@@ -6,7 +6,7 @@ option(PUMICE_WERROR "Treat warnings as errors" OFF)
 option(PUMICE_TESTS "Build the tests" ON)
 option(PUMICE_TEST_HOOKS "Compile the hooks that let a test spoil a kernel; never for release" OFF)
 option(PUMICE_PROGRAM "Build the program and the examples" ON)
-option(PUMICE_FUZZ "Build the fuzz targets with libFuzzer (clang); else with tests/fuzz/driver.c" OFF)
+option(PUMICE_FUZZ "Fuzz with libFuzzer (clang), else with tests/fuzz/driver.c" OFF)
 set(PUMICE_FUZZ_SECONDS 10 CACHE STRING "How long ctest runs each fuzz target")
 set(PUMICE_SANITIZE "" CACHE STRING "Sanitizers, such as address,undefined")
 

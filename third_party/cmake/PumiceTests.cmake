@@ -100,7 +100,8 @@ endfunction()
 
 if(NOT CMAKE_CROSSCOMPILING)
     pumice_script_test(kernel_table tools sh "${PROJECT_SOURCE_DIR}/tests/tools/kernel_table.sh"
-        $<TARGET_FILE:kernel_table> "${PROJECT_SOURCE_DIR}" "${PROJECT_BINARY_DIR}/test-kernel-table"
+        $<TARGET_FILE:kernel_table> "${PROJECT_SOURCE_DIR}"
+        "${PROJECT_BINARY_DIR}/test-kernel-table"
         "${PUMICE_GLSLC}" "${CMAKE_C_COMPILER}")
 endif()
 
