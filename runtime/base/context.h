@@ -14,7 +14,7 @@
     XX(device, "PUMICE_DEVICE", "device to use: index, part of the name, or UUID")                 \
     XX(caps, "PUMICE_CAPS", "capability mask: tier0..tier2, or words to drop: -f16,-subgroup")     \
     XX(cache_dir, "PUMICE_CACHE_DIR", "folder for the pipeline cache and the quarantine list")     \
-    XX(kernel, "PUMICE_KERNEL", "kernel rows to prefer where they fit, separated by commas")        \
+    XX(kernel, "PUMICE_KERNEL", "kernel rows to prefer where they fit, separated by commas")       \
     XX(broken_kernel, "PUMICE_TEST_BREAK_KERNEL", "test builds only: spoil this row's results")
 
 struct pum_knobs {

@@ -13,7 +13,7 @@ endif()
 set(static_object "${PROJECT_BINARY_DIR}/generated/pumice_all.o")
 add_custom_command(
     OUTPUT "${static_object}"
-    COMMAND "${CMAKE_LINKER}" -r -o "${static_object}" ${PUMICE_OBJECTS}
+    COMMAND "${CMAKE_C_COMPILER}" -r -nostdlib -o "${static_object}" ${PUMICE_OBJECTS}
     COMMAND "${PUMICE_OBJCOPY}" --localize-hidden "${static_object}"
     DEPENDS ${PUMICE_OBJECTS}
     COMMENT "Joining the objects of the static library" VERBATIM COMMAND_EXPAND_LISTS)
