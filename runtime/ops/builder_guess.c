@@ -1,0 +1,281 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * builder_guess.c - what can be said of a node's results while some input shapes are unknown: the
+ * element type, the rank, and for Shape the number of axes. Readers need these to bring old forms
+ * up (the type of a limit, the last axis); planning does not: it infers everything from real shapes.
+ * A wrong answer would be worse than none, so an operator that is not listed says nothing.
+ * Tests: tests/graph/test_builder.c.
+ */
+#include "ops/builder.h"
+
+#include "ops/axes.h"
+
+#define UNKNOWN_RANK (-1)
+
+static const struct graph_tensor *input_of(const struct pum_graph *graph,
+                                           const struct graph_node *node, int32_t index)
+{
+    return graph_input_of(graph, node, index);
+}
+
+/* --- Type ------------------------------------------------------------------------------------- */
+
+static enum pum_dtype input_dtype(const struct pum_graph *graph, const struct graph_node *node,
+                                  int32_t index)
+{
+    const struct graph_tensor *tensor = input_of(graph, node, index);
+    return tensor == NULL ? PUM_DTYPE_NONE : tensor->desc.dtype;
+}
+
+static enum pum_dtype first_dtype(const struct pum_graph *graph, const struct graph_node *node)
+{
+    switch (node->op) {
+    case OP_EQUAL:
+    case OP_GREATER:
+    case OP_GREATEROREQUAL:
+    case OP_LESS:
+    case OP_LESSOREQUAL:
+    case OP_ISNAN:
+    case OP_ISINF:
+        return PUM_DTYPE_BOOL;
+    case OP_SHAPE:
+    case OP_SIZE:
+    case OP_ARGMAX:
+    case OP_ARGMIN:
+        return PUM_DTYPE_I64;
+    case OP_CAST:
+        return axes_onnx_dtype(node_int(node, "to", 0));
+    case OP_CONSTANTOFSHAPE:
+        return axes_onnx_dtype(node_int(node, "value_dtype", 1));
+    case OP_EYELIKE:
+        if (node_attr(node, "dtype") != NULL)
+            return axes_onnx_dtype(node_int(node, "dtype", 0));
+        return input_dtype(graph, node, 0);
+    case OP_WHERE:
+        return input_dtype(graph, node, 1);
+    case OP_ONEHOT:
+        return input_dtype(graph, node, 2);
+    default:
+        return input_dtype(graph, node, 0);
+    }
+}
+
+static enum pum_dtype later_dtype(const struct graph_node *node, enum pum_dtype first)
+{
+    switch (node->op) {
+    case OP_SPLIT:
+        return first;
+    case OP_TOPK:
+    case OP_MAXPOOL:
+        return PUM_DTYPE_I64;
+    case OP_DROPOUT:
+        return PUM_DTYPE_BOOL;
+    default:
+        return PUM_DTYPE_NONE;
+    }
+}
+
+/* --- Rank ------------------------------------------------------------------------------------- */
+
+static int32_t input_rank(const struct pum_graph *graph, const struct graph_node *node,
+                          int32_t index)
+{
+    const struct graph_tensor *tensor = input_of(graph, node, index);
+    return tensor == NULL ? UNKNOWN_RANK : tensor->rank_hint;
+}
+
+/* The number of elements of an input that lists axes or sizes; -1: unknown. */
+static int32_t list_length(const struct pum_graph *graph, const struct graph_node *node,
+                           int32_t index)
+{
+    const struct graph_tensor *tensor = input_of(graph, node, index);
+
+    if (tensor == NULL || tensor->desc.shape.rank != 1 || tensor->desc.shape.dims[0] < 0 ||
+        tensor->desc.shape.dims[0] > PUM_MAX_RANK)
+        return UNKNOWN_RANK;
+    return (int32_t)tensor->desc.shape.dims[0];
+}
+
+static int32_t broadcast_rank(const struct pum_graph *graph, const struct graph_node *node)
+{
+    int32_t rank = 0;
+    for (int32_t i = 0; i < node->input_count; i++) {
+        int32_t other = input_rank(graph, node, i);
+        if (other == UNKNOWN_RANK)
+            return UNKNOWN_RANK;
+        rank = other > rank ? other : rank;
+    }
+    return rank;
+}
+
+/* a + b where both are known. */
+static int32_t plus(int32_t a, int32_t b, int32_t change)
+{
+    return a == UNKNOWN_RANK || b == UNKNOWN_RANK ? UNKNOWN_RANK : a + b + change;
+}
+
+static int32_t reduced_rank(const struct pum_graph *graph, const struct graph_node *node)
+{
+    int32_t rank = input_rank(graph, node, 0);
+
+    if (node_int(node, "keepdims", 1) != 0 || rank == UNKNOWN_RANK)
+        return rank;
+    if (node->op == OP_ARGMAX || node->op == OP_ARGMIN)
+        return rank - 1;
+    int32_t axes = list_length(graph, node, 1);
+    if (input_of(graph, node, 1) == NULL)
+        return node_int(node, "noop_with_empty_axes", 0) != 0 ? rank : 0;
+    return axes < 1 ? UNKNOWN_RANK : rank - axes; /* an empty list means all, or none */
+}
+
+static int32_t matmul_rank(int32_t a, int32_t b)
+{
+    if (a == UNKNOWN_RANK || b == UNKNOWN_RANK)
+        return UNKNOWN_RANK;
+    if (a == 1 || b == 1)
+        return a + b - 2;
+    return a > b ? a : b;
+}
+
+/* Ranks that follow from the ranks of two inputs or from the length of a list. */
+static int32_t derived_rank(const struct pum_graph *graph, const struct graph_node *node)
+{
+    int32_t first = input_rank(graph, node, 0);
+    int32_t second = input_rank(graph, node, 1);
+
+    switch (node->op) {
+    case OP_MATMUL:
+        return matmul_rank(first, second);
+    case OP_RESHAPE:
+        return list_length(graph, node, 1);
+    case OP_CONSTANTOFSHAPE:
+        return list_length(graph, node, 0);
+    case OP_EXPAND: {
+        int32_t length = list_length(graph, node, 1);
+        return first == UNKNOWN_RANK || length == UNKNOWN_RANK ? UNKNOWN_RANK
+               : first > length                                ? first
+                                                               : length;
+    }
+    case OP_SQUEEZE: {
+        int32_t axes = list_length(graph, node, 1);
+        return axes == UNKNOWN_RANK ? UNKNOWN_RANK : plus(first, -axes, 0);
+    }
+    case OP_UNSQUEEZE:
+        return plus(first, list_length(graph, node, 1), 0);
+    case OP_GATHER:
+        return plus(first, second, -1);
+    case OP_ONEHOT:
+        return plus(first, 1, 0);
+    case OP_GATHERELEMENTS:
+        return first != UNKNOWN_RANK ? first : second;
+    case OP_CONCAT:
+        for (int32_t i = 0; i < node->input_count && first == UNKNOWN_RANK; i++)
+            first = input_rank(graph, node, i);
+        return first;
+    default:
+        return UNKNOWN_RANK;
+    }
+}
+
+static int32_t first_rank(const struct pum_graph *graph, const struct graph_node *node)
+{
+    /* The table's families stand together (ops.inc). */
+    if (node->op <= OP_DROPOUT || node->op == OP_PRELU)
+        return input_rank(graph, node, 0);
+    if (node->op >= OP_ADD && node->op <= OP_WHERE)
+        return broadcast_rank(graph, node);
+    if (node->op >= OP_REDUCESUM && node->op <= OP_ARGMIN)
+        return reduced_rank(graph, node);
+    switch (node->op) {
+    case OP_SHAPE:
+    case OP_RANGE:
+        return 1;
+    case OP_SIZE:
+        return 0;
+    case OP_GEMM:
+    case OP_FLATTEN:
+    case OP_EYELIKE:
+        return 2;
+    case OP_CUMSUM:
+    case OP_TOPK:
+    case OP_SOFTMAX:
+    case OP_LOGSOFTMAX:
+    case OP_HARDMAX:
+    case OP_LAYERNORMALIZATION:
+    case OP_BATCHNORMALIZATION:
+    case OP_INSTANCENORMALIZATION:
+    case OP_GROUPNORMALIZATION:
+    case OP_RMSNORMALIZATION:
+    case OP_LPNORMALIZATION:
+    case OP_LRN:
+    case OP_MEANVARIANCENORMALIZATION:
+    case OP_ATTENTION:
+    case OP_CONV:
+    case OP_CONVTRANSPOSE:
+    case OP_MAXPOOL:
+    case OP_AVERAGEPOOL:
+    case OP_LPPOOL:
+    case OP_GLOBALAVERAGEPOOL:
+    case OP_GLOBALMAXPOOL:
+    case OP_GLOBALLPPOOL:
+    case OP_TRANSPOSE:
+    case OP_SLICE:
+    case OP_SPLIT:
+    case OP_TILE:
+    case OP_PAD:
+    case OP_DEPTHTOSPACE:
+    case OP_SPACETODEPTH:
+    case OP_REVERSESEQUENCE:
+    case OP_TRILU:
+    case OP_SCATTERELEMENTS:
+    case OP_SCATTERND:
+    case OP_RESIZE:
+        return input_rank(graph, node, 0);
+    default:
+        return derived_rank(graph, node);
+    }
+}
+
+/* Shape of a tensor of known rank is a list of known length; Reshape to plain sizes is known. */
+static void guess_shape(const struct pum_graph *graph, const struct graph_node *node,
+                        struct graph_tensor *output)
+{
+    const struct graph_tensor *list = input_of(graph, node, 1);
+
+    if (node->op == OP_SIZE)
+        output->desc.shape = (struct shape){0};
+    if (node->op == OP_SHAPE && input_rank(graph, node, 0) != UNKNOWN_RANK &&
+        node_attr(node, "start") == NULL && node_attr(node, "end") == NULL) {
+        int64_t length = input_rank(graph, node, 0);
+        output->desc.shape = shape_of(1, &length);
+    }
+    if (node->op == OP_RESHAPE && list != NULL && list->data != NULL &&
+        list->desc.dtype == PUM_DTYPE_I64 && output->rank_hint != UNKNOWN_RANK) {
+        struct shape shape = shape_of(output->rank_hint, list->data);
+        int64_t count;
+        for (int32_t i = 0; i < shape.rank; i++) {
+            if (shape.dims[i] < 1)
+                return;
+        }
+        if (shape_count(&shape, &count))
+            output->desc.shape = shape;
+    }
+}
+
+void builder_guess(struct pum_graph *graph, const struct graph_node *node)
+{
+    enum pum_dtype dtype = first_dtype(graph, node);
+    int32_t rank = first_rank(graph, node);
+
+    for (int32_t i = 0; i < node->output_count; i++) {
+        struct graph_tensor *output = &graph->tensors[node->outputs[i]];
+        bool like_first = i == 0 || node->op == OP_SPLIT || node->op == OP_TOPK ||
+                          node->op == OP_MAXPOOL || node->op == OP_DROPOUT;
+        output->desc.dtype = i == 0 ? dtype : later_dtype(node, dtype);
+        output->rank_hint = like_first && rank <= PUM_MAX_RANK ? rank : UNKNOWN_RANK;
+        if (output->rank_hint < 0)
+            output->rank_hint = UNKNOWN_RANK;
+        if (i == 0)
+            guess_shape(graph, node, output);
+    }
+}
