@@ -7,20 +7,17 @@
 
 #include <string.h>
 
-static uint32_t mix(uint32_t x)
-{
+static uint32_t mix(uint32_t x) {
     x = (x ^ (x >> 16)) * 0x7feb352du;
     x = (x ^ (x >> 15)) * 0x846ca68bu;
     return x ^ (x >> 16);
 }
 
-static uint32_t least(uint32_t a, uint32_t b)
-{
+static uint32_t least(uint32_t a, uint32_t b) {
     return a < b ? a : b;
 }
 
-static void draw_strokes(uint32_t key, uint32_t width, uint32_t height, uint8_t *dark)
-{
+static void draw_strokes(uint32_t key, uint32_t width, uint32_t height, uint8_t *dark) {
     uint32_t rows = height / 32 > 0 ? height / 32 : 1;
     uint32_t strokes = width * height / 160 > 6 ? width * height / 160 : 6;
     memset(dark, 0, (size_t)width * height);
@@ -36,8 +33,7 @@ static void draw_strokes(uint32_t key, uint32_t width, uint32_t height, uint8_t 
     }
 }
 
-void ocr_golden_input(const int64_t shape[4], uint32_t seed, uint8_t *dark, float *data)
-{
+void ocr_golden_input(const int64_t shape[4], uint32_t seed, uint8_t *dark, float *data) {
     uint32_t batch = (uint32_t)shape[0], channels = (uint32_t)shape[1];
     uint32_t height = (uint32_t)shape[2], width = (uint32_t)shape[3];
     uint32_t plane = height * width;

@@ -24,8 +24,7 @@
 static pum_context *context;
 static pum_device *device;
 
-static void must(pum_status status, const char *what)
-{
+static void must(pum_status status, const char *what) {
     if (status != PUM_OK)
         fail_msg("%s: %s: %s", what, pum_status_name(status), pum_last_error());
 }
@@ -40,8 +39,7 @@ struct golden {
 };
 
 /* Reads a case up to its values. False at the end of the file. */
-static bool read_case(FILE *file, struct golden *golden)
-{
+static bool read_case(FILE *file, struct golden *golden) {
     if (fscanf(file, " case %u %" SCNd64 " %" SCNd64 " %" SCNd64 " %" SCNd64, &golden->seed,
                &golden->input[0], &golden->input[1], &golden->input[2], &golden->input[3]) != 5)
         return false;
@@ -55,8 +53,7 @@ static bool read_case(FILE *file, struct golden *golden)
     return true;
 }
 
-static void run_model(pum_session *session, const struct golden *golden, pum_tensor *out_output)
-{
+static void run_model(pum_session *session, const struct golden *golden, pum_tensor *out_output) {
     const int64_t *dims = golden->input;
     size_t plane = (size_t)(dims[2] * dims[3]), count = (size_t)(dims[0] * dims[1]) * plane;
     uint8_t *dark = malloc(plane);
@@ -75,8 +72,7 @@ static void run_model(pum_session *session, const struct golden *golden, pum_ten
 }
 
 static void compare_summary(const char *name, const struct golden *golden,
-                            const pum_tensor *output)
-{
+                            const pum_tensor *output) {
     double allowed = TOLERANCE * (golden->max - golden->min);
     size_t count = output->size_bytes / sizeof(float);
     const float *data = output->data;
@@ -95,8 +91,7 @@ static void compare_summary(const char *name, const struct golden *golden,
 }
 
 static void compare_values(FILE *file, const char *name, const struct golden *golden,
-                           const pum_tensor *output)
-{
+                           const pum_tensor *output) {
     double allowed = TOLERANCE * (golden->max - golden->min), worst = 0;
     size_t count = output->size_bytes / sizeof(float);
     const float *data = output->data;
@@ -114,8 +109,7 @@ static void compare_values(FILE *file, const char *name, const struct golden *go
     printf("%s: worst difference %.4f of what is allowed\n", name, worst);
 }
 
-static void check_model(const char *golden_name)
-{
+static void check_model(const char *golden_name) {
     char path[1024], model[128], name[256];
     snprintf(path, sizeof path, "%s/tests/data/ocr_golden/%s.txt", PUM_TEST_SOURCE_DIR,
              golden_name);
@@ -148,26 +142,22 @@ static void check_model(const char *golden_name)
     pum_session_destroy(&session);
 }
 
-static void test_detector(void **state)
-{
+static void test_detector(void **state) {
     (void)state;
     check_model("det");
 }
 
-static void test_recogniser(void **state)
-{
+static void test_recogniser(void **state) {
     (void)state;
     check_model("rec");
 }
 
-static void test_classifier(void **state)
-{
+static void test_classifier(void **state) {
     (void)state;
     check_model("cls");
 }
 
-int main(void)
-{
+int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_detector),
         cmocka_unit_test(test_recogniser),

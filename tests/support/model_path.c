@@ -9,8 +9,7 @@
 
 #define FOLDER "pumice/models/ocr-models-1.4.2"
 
-bool test_model_path(const char *file, char *path, size_t path_bytes)
-{
+bool test_model_path(const char *file, char *path, size_t path_bytes) {
     const char *cache = getenv("XDG_CACHE_HOME");
     const char *home = getenv("HOME");
     if (cache != NULL && cache[0] != '\0')
