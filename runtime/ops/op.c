@@ -86,8 +86,8 @@ static pum_status infer_checked(struct op_call *call)
         if (desc->dtype == PUM_DTYPE_NONE)
             continue;
         if (desc->shape.rank < 0 || desc->shape.rank > PUM_MAX_RANK)
-            return pum_fail(PUM_E_SHAPE, "output %d would have %d axes, at most %d are supported", i,
-                            desc->shape.rank, PUM_MAX_RANK);
+            return pum_fail(PUM_E_SHAPE, "output %d would have %d axes, at most %d are supported",
+                            i, desc->shape.rank, PUM_MAX_RANK);
         if (!tensor_bytes(desc, &bytes))
             return pum_fail(PUM_E_SHAPE, "output %d would be too large", i);
     }
@@ -101,7 +101,8 @@ static pum_status reference_checked(struct op_call *call)
     for (int32_t i = 0; i < call->input_count; i++)
         if (op_has_input(call, i) && !call->inputs[i].data &&
             shape_elements(&call->inputs[i].desc.shape) > 0)
-            return pum_fail(PUM_E_INTERNAL, "the reference was called without data of input %d", i);
+            return pum_fail(PUM_E_INTERNAL, "the reference was called without data of input %d",
+                            i);
     return row->reference(call);
 }
 

@@ -13,7 +13,11 @@
 
 const struct op_case op_cases[] = {
 #define OP_CASE(id, input_text, attr_text)                                                         \
-    {.op = OP_##id, .inputs = (input_text), .attrs = (attr_text), .file = __FILE__, .line = __LINE__},
+    {.op = OP_##id,                                                                                \
+     .inputs = (input_text),                                                                       \
+     .attrs = (attr_text),                                                                         \
+     .file = __FILE__,                                                                             \
+     .line = __LINE__},
 #include "ops/cases_unary.inc"
 #include "ops/cases_binary.inc"
 #include "ops/cases_reduce.inc"

@@ -13,7 +13,7 @@
 //
 // y[i] = condition[i] != 0 ? a[i] : b[i], all three broadcast to y as the push table says; condition:
 // integers. a, b, y are moved as bits. One invocation moves `per` elements that lie a workgroup
-// apart. y may be a or b where that has y's shape. Exact.
+// apart. y may be one of the inputs where that has y's shape. Exact.
 #version 450
 #extension GL_GOOGLE_include_directive : require
 #include "bits.glsl"
