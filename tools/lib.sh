@@ -131,7 +131,7 @@ log_file() {
     printf '%s/%s' "$PUM_CACHE/log" "$1"
 }
 
-# build FOLDER CMAKE_OPTION...: configures and builds, two jobs a gigabyte at most, one a core
+# build FOLDER CMAKE_OPTION...: configures and builds; the output goes to FOLDER/build.log
 build() {
     local folder=$1 log
     shift
