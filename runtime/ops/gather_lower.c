@@ -32,8 +32,9 @@ static pum_status check_values(const struct lower_call *call)
 /* Rows of the table that one binding sees, each window beginning at a bindable offset; 0 if none. */
 static int64_t window_rows(const struct base_caps *caps, uint64_t row_bytes, int64_t rows)
 {
+    uint64_t alignment = caps->storage_alignment > 4 ? caps->storage_alignment : 4;
     uint64_t unit = 1; /* rows after which offsets are bindable again */
-    while (unit * row_bytes % caps->storage_alignment != 0)
+    while (unit * row_bytes % alignment != 0)
         unit *= 2;
     uint64_t most = caps->max_storage_range / row_bytes;
     if (most >= (uint64_t)rows)

@@ -29,15 +29,18 @@ layout(push_constant, std430) uniform Push { push_pool p; push_chain chain; };
 layout(binding = 0, std430) readonly restrict buffer X { T x[]; };
 layout(binding = 1, std430) writeonly restrict buffer Y { T y[]; };
 
-// The first and the end of the window's steps that lie in [0, size) from `at` on.
-ivec2 span(int at, int size, int kernel, int dilation) {
-    int first = at >= 0 ? 0 : (-at + dilation - 1) / dilation;
-    int end = at >= size ? 0 : min(kernel, (size - 1 - at) / dilation + 1);
-    return ivec2(first, end);
+// How many steps of the window from `at` on lie before `size`.
+int steps(int at, int size, int kernel, int dilation) {
+    int room = size - 1 - at;
+    if (room < 0)
+        return 0;
+    return min(kernel, dilation == 1 ? room + 1 : room / dilation + 1);
 }
 
-int padded_steps(int at, int size, int kernel, int dilation) {
-    return at >= size ? 0 : min(kernel, (size - 1 - at) / dilation + 1);
+// The first and the end of the window's steps that lie in [0, size).
+ivec2 span(int at, int size, int kernel, int dilation) {
+    int first = at >= 0 ? 0 : dilation == 1 ? -at : (-at + dilation - 1) / dilation;
+    return ivec2(first, steps(at, size, kernel, dilation));
 }
 
 void main() {
@@ -75,8 +78,8 @@ void main() {
         v /= float(max((hs.y - hs.x) * (ws.y - ws.x), 1));
     if (MODE == POOL_AVERAGE_PADDED) {
         int end_h = p.in_h + int(p.end_hw & 0xffffu), end_w = p.in_w + int(p.end_hw >> 16);
-        v /= float(max(padded_steps(h, end_h, p.kernel_h, p.dilation_h) *
-                           padded_steps(w, end_w, p.kernel_w, p.dilation_w), 1));
+        v /= float(max(steps(h, end_h, p.kernel_h, p.dilation_h) *
+                           steps(w, end_w, p.kernel_w, p.dilation_w), 1));
     }
     y[index] = T(chain_apply(v, index, plane, index - row * p.out_w, chain));
 }
