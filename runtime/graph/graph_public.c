@@ -32,6 +32,14 @@ pum_status pum_graph_status(const pum_graph *graph)
     return graph->status == PUM_OK ? PUM_OK : pum_fail(graph->status, "%s", graph->error);
 }
 
+pum_status pum_graph_fail(pum_graph *graph, pum_status status, const char *message)
+{
+    if (status == PUM_OK)
+        return PUM_OK;
+    (void)pum_fail(status, "%s", message != NULL ? message : "");
+    return graph == NULL || graph->finished ? status : graph_stick(graph, status);
+}
+
 bool graph_building(struct pum_graph *graph)
 {
     if (graph == NULL) {

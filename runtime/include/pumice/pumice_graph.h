@@ -44,6 +44,11 @@ PUM_API PUM_NODISCARD pum_status pum_graph_finish(pum_graph *graph);
 /* The first error so far, PUM_OK if none. Errors: that one. Threads: External lock. */
 PUM_API pum_status pum_graph_status(const pum_graph *graph);
 
+/* For readers and other makers of graphs: reports an error of the caller's own as if a builder
+ * function had failed with it; pum_last_error() is then `message`. Gives `status` back.
+ * Errors: that one, sticky. Threads: External lock on the graph. */
+PUM_API pum_status pum_graph_fail(pum_graph *graph, pum_status status, const char *message);
+
 /* Hands the graph something to release when its last user ends: a mapped weight file.
  * `release` is called once, also when this call fails. Errors: PUM_E_MEMORY.
  * Threads: External lock on the graph; `release` may run on any thread. */
