@@ -3,7 +3,7 @@
  * cast.c - Cast: to another element type. Floats go to integers towards zero, values that the type
  * cannot hold to the nearest that it can, NaN to 0; integers wrap as in C; anything but zero is
  * true. On the device only what differs in storage or value is converted; the rest is an alias.
- * Tests: tests/ops/test_elementwise_reference.c, cases_unary.inc.
+ * Tests: tests/ops/test_elementwise_reference.c, cases_cast.inc.
  */
 #include "ops/axes.h"
 #include "ops/elementwise.h"

@@ -103,7 +103,7 @@ pum_status lower_emit(const struct lower_call *call, const struct lower_dispatch
 size_t store_bytes(enum kernel_store store); /* of one element: 4, 2, 4 */
 uint64_t lower_bytes(const struct lower_value *value); /* on the device */
 
-/* A constant float scalar among the inputs (any float type, one element, known); false otherwise. */
+/* A constant float scalar among the inputs (any float type, one element, known), or false. */
 bool lower_scalar(const struct lower_call *call, int32_t input, float *out_value);
 
 /* Lowering of operators that only rename bytes. */

@@ -19,6 +19,7 @@ const struct op_case op_cases[] = {
      .file = __FILE__,                                                                             \
      .line = __LINE__},
 #include "ops/cases_unary.inc"
+#include "ops/cases_cast.inc"
 #include "ops/cases_binary.inc"
 #include "ops/cases_reduce.inc"
 #include "ops/cases_norm.inc"

@@ -10,7 +10,8 @@
  * u16 u32 u64 bool), "-" for an absent one; scalars are f32[]. Random values come from [-2,2] for
  * floats, [-8,8] (unsigned [0,15]) for integers, 0/1 for bool, or from a suffix:
  *   f32[4]:pos          0.1 .. 4             f32[4]:unit    -1 .. 1
- *   i64[4]:range(0,9)   integers, inclusive  f32[4]:special NaN, +-Inf, +-0, subnormals, large, random
+ *   i64[4]:range(0,9)   integers, inclusive
+ *   f32[4]:special      NaN, +-Inf, +-0, subnormals, large, random
  *   f32[4]:edge         as special, without subnormals (devices may take them for zero)
  *   i64[2]={3,-1}       these values, as a constant
  * A leading "!" makes an input a constant of the graph (a weight): !f32[8,4,3,3].

@@ -15,9 +15,9 @@
 //! kernel  broadcast_any_f32 store=f32 define=ANY_RANK
 //! kernel  broadcast_any_f16 store=f16 needs=f16_storage define=ANY_RANK
 //
-// y[i] = chain(a[i] OP b[i]), a and b broadcast to y as the push table says. OP is a step's number in
-// push/push_chain.h, a the running value and b the operand. a, b, y: flat, row-major; y may be a or
-// b where that has y's shape. One invocation computes `per` units (elements, or four neighbours
+// y[i] = chain(a[i] OP b[i]), a and b broadcast to y as the push table says. OP is a step's number
+// in push/push_chain.h, a the running value and b the operand. a, b, y: flat, row-major; y may be a
+// or b where that has y's shape. One invocation computes `per` units (elements, or four neighbours
 // along the innermost axis in the x4 rows) that lie a workgroup apart. SPLAT (x4 rows): 1: a, 2: b
 // does not vary along the innermost axis. Calculates in fp32.
 #version 450

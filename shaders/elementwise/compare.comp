@@ -11,8 +11,8 @@
 //! kernel  compare_any_f32 store=f32 define=ANY_RANK
 //! kernel  compare_any_f16 store=f16 needs=f16_storage define=ANY_RANK
 //
-// y[i] = a[i] OP b[i] ? 1 : 0, a and b floats broadcast to y as the push table says, y integers. OP is
-// COMPARE_* of push/push_elementwise.h; those of one operand take it as a and b. One invocation
+// y[i] = a[i] OP b[i] ? 1 : 0, a and b floats broadcast to y as the push table says, y integers. OP
+// is COMPARE_* of push/push_elementwise.h; those of one operand take it as a and b. One invocation
 // computes `per` elements that lie a workgroup apart. NaN equals nothing. Exact.
 #version 450
 #extension GL_GOOGLE_include_directive : require

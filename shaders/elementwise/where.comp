@@ -11,9 +11,9 @@
 //! kernel  where_any_b32 store=i32 define=ANY_RANK
 //! kernel  where_any_b16 store=f16 needs=f16_storage define=ANY_RANK
 //
-// y[i] = condition[i] != 0 ? a[i] : b[i], all three broadcast to y as the push table says; condition:
-// integers. a, b, y are moved as bits. One invocation moves `per` elements that lie a workgroup
-// apart. y may be one of the inputs where that has y's shape. Exact.
+// y[i] = condition[i] != 0 ? a[i] : b[i], all three broadcast to y as the push table says.
+// condition: integers; a, b, y are moved as bits. One invocation moves `per` elements that lie a
+// workgroup apart. y may be one of the inputs where that has y's shape. Exact.
 #version 450
 #extension GL_GOOGLE_include_directive : require
 #include "bits.glsl"

@@ -5,9 +5,9 @@
 //     layout(push_constant) uniform Push { push_xxx p; push_chain chain; };
 // and calls chain_apply(x, index, row, col, chain) before it stores x. All codes are
 // specialization constants: the driver removes what is not used, all of it when there is no chain.
-// Every driver must read all six copies of the steps first, so a step here is short: what needs long
-// code (chain_is_long() of ops/chain.h) is computed by chain_long_step, in the map and broadcast
-// kernels alone, and is never fused.
+// Every driver must read all six copies of the steps first, so a step here is short: what needs
+// long code (chain_is_long() of ops/chain.h) is computed by chain_long_step, in the map and
+// broadcast kernels alone, and is never fused.
 #ifndef CHAIN_GLSL
 #define CHAIN_GLSL
 #include "math.glsl"
