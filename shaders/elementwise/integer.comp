@@ -10,9 +10,10 @@
 //! kernel  integer_any_i32 store=i32 define=ANY_RANK
 //
 // y[i] = a[i] OP b[i] on integers and bool (0 or 1), a and b broadcast to y as the push table says.
-// OP is INTEGER_* of push/push_elementwise.h; those of one operand take it as a and b. y may be a or
-// b where that has y's shape. One invocation computes `per` elements that lie a workgroup apart.
-// Exact; int32 wraps as two's complement does. Division is written out where GLSL leaves it undefined.
+// OP is INTEGER_* of push/push_elementwise.h; those of one operand take it as a and b. y may be a
+// or b where that has y's shape. One invocation computes `per` elements that lie a workgroup apart.
+// Exact; int32 wraps as two's complement does. Division is written out where GLSL leaves it
+// undefined.
 #version 450
 #extension GL_GOOGLE_include_directive : require
 #include "grid.glsl"

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 //
 // broadcast.glsl - where the operands' elements of one output unit lie, for kernels whose push
-// block is `Push { push_broadcast p; ... }`. Without ANY_RANK: up to BROADCAST_FAST_AXES axes, divisions
-// by multiplication, indices below 2^31; with it any rank, by the machine's division.
+// block is `Push { push_broadcast p; ... }`. Without ANY_RANK: up to BROADCAST_FAST_AXES axes,
+// divisions by multiplication, indices below 2^31; with it any rank, by the machine's division.
 #ifndef BROADCAST_GLSL
 #define BROADCAST_GLSL
 #include "../push/push_elementwise.h"
