@@ -89,52 +89,6 @@ static void count_in(struct strided_copy *copy, int64_t unit)
     }
 }
 
-/* One dispatch of the general kernels; the copy has at most MOVE_OUTER_RANK + 1 dims. */
-static pum_status emit_move(struct strided_lowering *work, struct strided_copy copy,
-                            const struct lower_binding bindings[2])
-{
-    struct lower_call *call = work->call;
-    struct lower_dispatch dispatch;
-    struct push_move push = {.inner = 1};
-    enum kernel_store store = work->store;
-    if (store == STORE_F16 && all_multiples(&copy, 2)) {
-        store = STORE_I32;
-        count_in(&copy, 2);
-    }
-    struct kernel_number number = {"vec4", all_multiples(&copy, 4)};
-    if (number.value && !axes_pinned(call->caps, "move_strided"))
-        PUM_TRY(lower_begin(call, "move", store, &number, 1, &dispatch));
-    else
-        PUM_TRY(lower_begin(call, "move", store, NULL, 0, &dispatch));
-    if (strncmp(dispatch.row->name, "move_vec4", 9) == 0)
-        count_in(&copy, 4);
-    push.rank = copy.rank > 0 ? (uint32_t)copy.rank - 1 : 0;
-    if (copy.rank > 0) {
-        push.inner = (uint32_t)copy.dims[push.rank];
-        push.in_inner = (uint32_t)copy.in_strides[push.rank];
-        push.out_inner = (uint32_t)copy.out_strides[push.rank];
-    }
-    push.span = 1;
-    if (axes_has_cap(call->caps, BASE_CAP_LANES_WIDE))
-        push.span = push.inner < STRIDED_WIDE_SPAN ? push.inner : STRIDED_WIDE_SPAN;
-    push.chunks = (push.inner + push.span - 1) / push.span;
-    push.in_offset = (uint32_t)copy.in_offset;
-    push.out_offset = (uint32_t)copy.out_offset;
-    int64_t count = push.chunks;
-    for (uint32_t i = 0; i < push.rank; i++) {
-        push.dims[i] = (uint32_t)copy.dims[i];
-        push.in_strides[i] = (uint32_t)copy.in_strides[i];
-        push.out_strides[i] = (uint32_t)copy.out_strides[i];
-        count *= copy.dims[i];
-    }
-    push.count = (uint32_t)count;
-    dispatch.bindings[0] = bindings[0];
-    dispatch.bindings[1] = bindings[1];
-    lower_push(&dispatch, &push, sizeof push);
-    lower_grid(call->caps, (uint64_t)axes_ceil_div(count, dispatch.specs[0]), dispatch.groups);
-    return lower_emit(call, &dispatch);
-}
-
 /* The dim that is contiguous in the input when it is worth a tiled transpose, else -1. */
 static int32_t tile_dim(const struct strided_lowering *work, const struct strided_copy *copy)
 {
@@ -153,13 +107,10 @@ static int32_t tile_dim(const struct strided_lowering *work, const struct stride
     return -1;
 }
 
-static pum_status emit_tiled(struct strided_lowering *work, const struct strided_copy *copy,
-                             int32_t column_dim, const struct lower_binding bindings[2])
+static void push_tiled(struct strided_lowering *work, struct lower_dispatch *dispatch,
+                       const struct strided_copy *copy, int32_t column_dim)
 {
-    struct lower_call *call = work->call;
-    struct lower_dispatch dispatch;
     int32_t row_dim = copy->rank - 1;
-    PUM_TRY(lower_begin(call, "transpose", work->store, NULL, 0, &dispatch));
     struct push_transpose push = {.columns = (uint32_t)copy->dims[column_dim],
                                   .rows = (uint32_t)copy->dims[row_dim],
                                   .in_offset = (uint32_t)copy->in_offset,
@@ -178,10 +129,62 @@ static pum_status emit_tiled(struct strided_lowering *work, const struct strided
         groups *= copy->dims[i];
     }
     push.groups = (uint32_t)groups;
+    lower_push(dispatch, &push, sizeof push);
+    lower_grid(work->call->caps, (uint64_t)groups, dispatch->groups);
+}
+
+static void push_plain(struct strided_lowering *work, struct lower_dispatch *dispatch,
+                       const struct strided_copy *copy)
+{
+    const struct base_caps *caps = work->call->caps;
+    struct push_move push = {.inner = 1, .span = 1};
+    push.rank = copy->rank > 0 ? (uint32_t)copy->rank - 1 : 0;
+    if (copy->rank > 0) {
+        push.inner = (uint32_t)copy->dims[push.rank];
+        push.in_inner = (uint32_t)copy->in_strides[push.rank];
+        push.out_inner = (uint32_t)copy->out_strides[push.rank];
+    }
+    if (axes_has_cap(caps, BASE_CAP_LANES_WIDE))
+        push.span = push.inner < STRIDED_WIDE_SPAN ? push.inner : STRIDED_WIDE_SPAN;
+    push.chunks = (push.inner + push.span - 1) / push.span;
+    push.in_offset = (uint32_t)copy->in_offset;
+    push.out_offset = (uint32_t)copy->out_offset;
+    int64_t count = push.chunks;
+    for (uint32_t i = 0; i < push.rank; i++) {
+        push.dims[i] = (uint32_t)copy->dims[i];
+        push.in_strides[i] = (uint32_t)copy->in_strides[i];
+        push.out_strides[i] = (uint32_t)copy->out_strides[i];
+        count *= copy->dims[i];
+    }
+    push.count = (uint32_t)count;
+    lower_push(dispatch, &push, sizeof push);
+    lower_grid(caps, (uint64_t)axes_ceil_div(count, dispatch->specs[0]), dispatch->groups);
+}
+
+/* One dispatch; the copy has at most MOVE_OUTER_RANK + 1 dims. */
+static pum_status emit_one(struct strided_lowering *work, struct strided_copy copy,
+                           const struct lower_binding bindings[2])
+{
+    struct lower_call *call = work->call;
+    struct lower_dispatch dispatch;
+    enum kernel_store store = work->store;
+    int32_t column_dim = tile_dim(work, &copy);
+    if (store == STORE_F16 && all_multiples(&copy, 2)) {
+        store = STORE_I32;
+        count_in(&copy, 2);
+    }
+    bool vec4 = all_multiples(&copy, 4) && !axes_pinned(call->caps, "move_strided");
+    struct kernel_number numbers[2] = {{"tile", column_dim >= 0}, {"vec4", vec4}};
+    PUM_TRY(lower_begin(call, "move", store, numbers, 2, &dispatch));
     dispatch.bindings[0] = bindings[0];
     dispatch.bindings[1] = bindings[1];
-    lower_push(&dispatch, &push, sizeof push);
-    lower_grid(call->caps, (uint64_t)groups, dispatch.groups);
+    if (strncmp(dispatch.row->name, "transpose_tile", 14) == 0) {
+        push_tiled(work, &dispatch, &copy, column_dim);
+    } else {
+        if (strncmp(dispatch.row->name, "move_vec4", 9) == 0)
+            count_in(&copy, 4);
+        push_plain(work, &dispatch, &copy);
+    }
     return lower_emit(call, &dispatch);
 }
 
@@ -249,10 +252,7 @@ static pum_status lower_part(struct strided_lowering *work, const struct strided
             return pum_fail(PUM_E_UNSUPPORTED, "an element lies beyond what the device binds");
         return lower_halves(work, &flat, dim, flat.dims[dim] / 2);
     }
-    int32_t column_dim = tile_dim(work, &local);
-    if (column_dim >= 0 && emit_tiled(work, &local, column_dim, bindings) == PUM_OK)
-        return PUM_OK;
-    return emit_move(work, local, bindings);
+    return emit_one(work, local, bindings);
 }
 
 /* True when the output's bytes are the input's from a bindable offset on. */

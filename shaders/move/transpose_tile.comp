@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT
-//! family  transpose
+//! family  move
 //! push    push_transpose
 //! binding x read
 //! binding y write
 //! spec    0 WG_X 128 | 64 | 32
-//! kernel  transpose_tile_b32 store=i32
-//! kernel  transpose_tile_f16 store=f16 needs=f16_storage
+//! kernel  transpose_tile_b32 store=i32 when=tile==1
+//! kernel  transpose_tile_f16 store=f16 when=tile==1 needs=f16_storage
 //
 // y[b, column, row] = x[b, row, column]: matrices (with up to four batch dims, any strides) turned
 // over through a 32 x 32 tile in shared memory, so that reads follow the input's contiguous dim and
