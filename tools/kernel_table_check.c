@@ -15,21 +15,22 @@
 static const struct {
     uint32_t capability;
     const char *name;
-    uint32_t needs; /* any one of these bits; 0: every device has it */
-    const char *words;
+    uint32_t needs; /* 0: every device has it */
+    const char *advice;
 } capability_needs[] = {
     {0, "Matrix", 0, ""},
     {1, "Shader", 0, ""},
-    {9, "Float16", BASE_CAP_BIT(F16), "f16"},
-    {61, "GroupNonUniform", BASE_CAP_BIT(SUBGROUP), "subgroup"},
-    {63, "GroupNonUniformArithmetic", BASE_CAP_BIT(SUBGROUP), "subgroup"},
-    {65, "GroupNonUniformShuffle", BASE_CAP_BIT(SUBGROUP), "subgroup"},
-    {66, "GroupNonUniformShuffleRelative", BASE_CAP_BIT(SUBGROUP), "subgroup"},
-    {4433, "StorageBuffer16BitAccess", BASE_CAP_BIT(F16_STORAGE), "f16_storage"},
-    {4448, "StorageBuffer8BitAccess", BASE_CAP_BIT(I8_STORAGE), "i8_storage"},
-    {6016, "DotProductInputAll", BASE_CAP_BIT(DOT8), "dot8"},
-    {6018, "DotProductInput4x8BitPacked", BASE_CAP_BIT(DOT8), "dot8"},
-    {6019, "DotProduct", BASE_CAP_BIT(DOT8), "dot8"},
+    {9, "Float16", BASE_CAP_BIT(F16),
+     "convert where elements are loaded and stored (no T in functions), or add needs=f16"},
+    {61, "GroupNonUniform", BASE_CAP_BIT(SUBGROUP), "add needs=subgroup"},
+    {63, "GroupNonUniformArithmetic", BASE_CAP_BIT(SUBGROUP), "add needs=subgroup"},
+    {65, "GroupNonUniformShuffle", BASE_CAP_BIT(SUBGROUP), "add needs=subgroup"},
+    {66, "GroupNonUniformShuffleRelative", BASE_CAP_BIT(SUBGROUP), "add needs=subgroup"},
+    {4433, "StorageBuffer16BitAccess", BASE_CAP_BIT(F16_STORAGE), "add needs=f16_storage"},
+    {4448, "StorageBuffer8BitAccess", BASE_CAP_BIT(I8_STORAGE), "add needs=i8_storage"},
+    {6016, "DotProductInputAll", BASE_CAP_BIT(DOT8), "add needs=dot8"},
+    {6018, "DotProductInput4x8BitPacked", BASE_CAP_BIT(DOT8), "add needs=dot8"},
+    {6019, "DotProduct", BASE_CAP_BIT(DOT8), "add needs=dot8"},
 };
 
 static void check_capabilities(const struct front *front, const struct front_kernel *kernel,
@@ -46,8 +47,8 @@ static void check_capabilities(const struct front *front, const struct front_ker
                          "has no word", kernel->name, info->capabilities[i]);
         else if (capability_needs[k].needs && !(kernel->needs & capability_needs[k].needs))
             report_error(front->path, kernel->line,
-                         "kernel %s: its SPIR-V uses capability %s; add needs=%s", kernel->name,
-                         capability_needs[k].name, capability_needs[k].words);
+                         "kernel %s: its SPIR-V uses capability %s; %s", kernel->name,
+                         capability_needs[k].name, capability_needs[k].advice);
     }
 }
 

@@ -371,6 +371,12 @@ static void read_line(const struct reader *reader, char *text)
 static void append_chain(struct front *front)
 {
     const struct reader reader = {front, front->chain_line};
+    for (uint32_t i = 0; i < front->binding_count; i++) {
+        const char *name = front->bindings[i].name;
+        if (name[0] == 'e' && (name[1] == '0' || name[1] == '1') && name[2] == '\0')
+            report_error(front->path, front->bindings[i].line,
+                         "'//! chain' declares %s already: remove this line", name);
+    }
     for (int i = 0; i < FRONT_CHAIN_BINDINGS; i++) {
         char name[8];
         (void)snprintf(name, sizeof name, "e%d", i);

@@ -170,6 +170,7 @@ bad "use" "$at:4: error: binding: 'read', 'write' or 'readwrite' is needed, not 
     's/x read$/x reads/'
 bad "binding's name" "$at:4: error: binding: a name is needed, not '4x'" 's/ x read$/ 4x read/'
 bad "binding's rest" "$at:4: error: unexpected 'more'" 's/ x read$/ x read more/'
+bad "the chain's own" "$at:4: error: '//! chain' declares e0 already" 's/ x read$/ e0 read/'
 bad "spec id" "$at:7: error: spec: a constant_id is needed, not 'X'" 's/spec     0/spec     X/'
 bad "spec bar" "$at:8: error: spec: '|' is needed between values, not '8'" 's/TILE 4 | 8/TILE 4 8/'
 bad "spec value" "$at:8: error: spec: '*' or values with '|' between them are needed" \
@@ -238,7 +239,7 @@ bad "16-bit storage" \
     "$at:12: error: kernel sample_f16: its SPIR-V uses capability StorageBuffer16BitAccess; add" \
     's/needs=f16_storage//'
 bad "16-bit arithmetic" \
-    "$at:12: error: kernel sample_f16: its SPIR-V uses capability Float16; add needs=f16" \
+    "$at:12: error: kernel sample_f16: its SPIR-V uses capability Float16; convert" \
     's/T(s\[i\])/T(s[i]) * x[i]/'
 bad "subgroup" "uses capability GroupNonUniformArithmetic; add needs=subgroup" \
     's/^#version.*/&\n#extension GL_KHR_shader_subgroup_arithmetic : require/;
