@@ -60,8 +60,10 @@ static pum_status run_reference(pum_context *context, struct verify_case *c,
                            .output_count = c->data.output_count,
                            .outputs = outputs};
     PUM_TRY(op_infer(&call));
-    for (int32_t i = 0; i < call.output_count; i++)
-        PUM_TRY(host_tensor_alloc(context, &outputs[i].desc, &outputs[i]));
+    for (int32_t i = 0; i < call.output_count; i++) {
+        struct tensor_desc desc = outputs[i].desc;
+        PUM_TRY(host_tensor_alloc(context, &desc, &outputs[i]));
+    }
     return op_reference(&call);
 }
 

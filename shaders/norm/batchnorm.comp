@@ -8,8 +8,6 @@
 //! binding mean read
 //! binding variance read
 //! binding y write
-//! binding e0 read
-//! binding e1 read
 //! spec    0 WG_X 64 | 32 | 128 | 8
 //! kernel  batchnorm_f32 store=f32
 //! kernel  batchnorm_f16 store=f16 needs=f16_storage

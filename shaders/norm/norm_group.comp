@@ -6,8 +6,6 @@
 //! binding scale read
 //! binding bias read
 //! binding y write
-//! binding e0 read
-//! binding e1 read
 //! spec    0 WG_X 128 | 256 | 64 | 32
 //! spec    3 MODE *
 //! kernel  norm_group_sg_f32 store=f32 needs=subgroup define=SUBGROUP

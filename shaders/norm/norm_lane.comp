@@ -6,8 +6,6 @@
 //! binding scale read
 //! binding bias read
 //! binding y write
-//! binding e0 read
-//! binding e1 read
 //! spec    0 WG_X 64 | 32 | 16 | 8
 //! spec    3 MODE *
 //! kernel  norm_lane_f32 store=f32 when=lane==1

@@ -5,7 +5,7 @@
 //! binding y write
 //! spec    0 WG_X 128 | 256 | 64 | 32
 //! kernel  arg_group_f32 store=f32
-//! kernel  arg_group_f16 store=f16 needs=f16_storage
+//! kernel  arg_group_f16 store=f16 needs=f16_storage,f16
 //! kernel  arg_group_i32 store=i32
 //
 // y[o, i] = index of the greatest (or least) of x[o, :, i], as arg_lane.comp, one workgroup a row: its

@@ -5,7 +5,7 @@
 //! binding y write
 //! spec    0 WG_X 64 | 32 | 16 | 8
 //! kernel  arg_lane_f32 store=f32 when=lane==1
-//! kernel  arg_lane_f16 store=f16 when=lane==1 needs=f16_storage
+//! kernel  arg_lane_f16 store=f16 when=lane==1 needs=f16_storage,f16
 //! kernel  arg_lane_i32 store=i32 when=lane==1
 //
 // y[o, i] = index of the greatest (or least) of x[o, :, i]. x: [outer, row_length, inner], y: int32

@@ -6,10 +6,10 @@
 //! spec    0 WG_X 128 | 256 | 64 | 32
 //! spec    3 OP *
 //! kernel  reduce_group_sg_f32 store=f32 needs=subgroup define=SUBGROUP
-//! kernel  reduce_group_sg_f16 store=f16 needs=subgroup,f16_storage define=SUBGROUP
+//! kernel  reduce_group_sg_f16 store=f16 needs=subgroup,f16_storage,f16 define=SUBGROUP
 //! kernel  reduce_group_sg_i32 store=i32 needs=subgroup define=SUBGROUP
 //! kernel  reduce_group_f32 store=f32
-//! kernel  reduce_group_f16 store=f16 needs=f16_storage
+//! kernel  reduce_group_f16 store=f16 needs=f16_storage,f16
 //! kernel  reduce_group_i32 store=i32
 //
 // y[k, part] = finish(combine over r in the part of x[k, r]) as reduce_lane.comp, one workgroup a

@@ -6,7 +6,7 @@
 //! spec    0 WG_X 64 | 32 | 16 | 8
 //! spec    3 OP *
 //! kernel  reduce_lane_f32 store=f32 when=lane==1
-//! kernel  reduce_lane_f16 store=f16 when=lane==1 needs=f16_storage
+//! kernel  reduce_lane_f16 store=f16 when=lane==1 needs=f16_storage,f16
 //! kernel  reduce_lane_i32 store=i32 when=lane==1
 //
 // y[k, part] = finish(combine over r in the part of x[k, r]) with up to four kept and four reduced

@@ -4,8 +4,6 @@
 //! chain
 //! binding x read
 //! binding y write
-//! binding e0 read
-//! binding e1 read
 //! spec    0 WG_X 64 | 32 | 128 | 8
 //! spec    3 MODE *
 //! kernel  resize_f32 store=f32

@@ -24,8 +24,10 @@ static pum_status eval_node(struct graph_eval *eval, const struct graph_node *no
                            .output_count = node->output_count,
                            .outputs = outputs};
     PUM_TRY(op_infer(&call));
-    for (int32_t i = 0; i < node->output_count; i++)
-        PUM_TRY(host_tensor_alloc(eval->graph->context, &outputs[i].desc, &outputs[i]));
+    for (int32_t i = 0; i < node->output_count; i++) {
+        struct tensor_desc desc = outputs[i].desc;
+        PUM_TRY(host_tensor_alloc(eval->graph->context, &desc, &outputs[i]));
+    }
     pum_status status = op_reference(&call);
     if (status == PUM_OK && node->chain)
         status = chain_reference(node->chain, &outputs[0], inputs + call.input_count);
