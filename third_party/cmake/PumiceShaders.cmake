@@ -50,7 +50,8 @@ function(pumice_shader_module name macros out)
                 -MD -MF "${module}.d" -MT "${module}.spv"
                 -o "${module}.raw" "${PUMICE_SHADERS}/${name}"
         COMMAND "${PUMICE_SPIRV_VAL}" --target-env vulkan1.1 "${module}.raw"
-        COMMAND "${PUMICE_SPIRV_OPT}" --target-env=vulkan1.1 -O "${module}.raw" -o "${module}.opt"
+        COMMAND "${PUMICE_SPIRV_OPT}" --target-env=vulkan1.1 -O --strip-debug
+                "${module}.raw" -o "${module}.opt"
         COMMAND "${PUMICE_SPIRV_VAL}" --target-env vulkan1.1 "${module}.opt"
         COMMAND "${CMAKE_COMMAND}" -E rename "${module}.opt" "${module}.spv"
         DEPENDS "${PUMICE_SHADERS}/${name}"
