@@ -354,19 +354,20 @@ void tensor_set_i64(struct host_tensor *tensor, int64_t index, int64_t value)
 pum_status host_tensor_alloc(pum_context *context, const struct tensor_desc *desc,
                              struct host_tensor *out_tensor)
 {
+    const struct tensor_desc wanted = *desc; /* desc may be out_tensor's own */
     size_t bytes;
 
     *out_tensor = (struct host_tensor){0};
-    if (!tensor_bytes(desc, &bytes)) {
+    if (!tensor_bytes(&wanted, &bytes)) {
         char text[SHAPE_TEXT_BYTES];
         return pum_fail(PUM_E_SHAPE, "a %s tensor of shape %s cannot exist: the size is negative, "
-                        "unknown or too large", pum_dtype_name(desc->dtype),
-                        shape_text(&desc->shape, text));
+                        "unknown or too large", pum_dtype_name(wanted.dtype),
+                        shape_text(&wanted.shape, text));
     }
     void *data = pum_alloc(context, bytes, 1);
     if (data == NULL)
         return PUM_E_MEMORY;
-    out_tensor->desc = *desc;
+    out_tensor->desc = wanted;
     out_tensor->data = data;
     return PUM_OK;
 }
