@@ -170,7 +170,7 @@ static pum_status create(struct gpu_buffer *buffer, enum gpu_buffer_kind kind, c
     VkMemoryRequirements needs;
     device->vk.vkGetBufferMemoryRequirements(device->handle, buffer->handle, &needs);
     PUM_TRY(check_size(device, needs.size, name));
-    uint32_t type;
+    uint32_t type = 0;
     PUM_TRY(allocate(buffer, &needs, kind, name, &type));
     PUM_TRY(GPU_VK(device, device->vk.vkBindBufferMemory(device->handle, buffer->handle,
                                                          buffer->memory, 0)));

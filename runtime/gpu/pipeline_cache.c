@@ -235,7 +235,7 @@ pum_status gpu_pipeline_cache_save(struct pum_device *device)
     uint64_t created = atomic_load(&device->pipelines_created);
     if (created != device->cache.saved_pipelines && !atomic_load(&device->lost)) {
         uint8_t *file;
-        size_t bytes;
+        size_t bytes = 0;
         status = fetch(device, &file, &bytes);
         if (status == PUM_OK)
             status = write_file(device, file, bytes);
