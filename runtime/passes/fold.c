@@ -47,7 +47,7 @@ static pum_status fold_call_make(struct pum_graph *graph, const struct graph_nod
 
 /* Whether the node's value follows from what is known. */
 static bool fold_is_known(const struct graph_node *node, const struct fold_call *fold) {
-    if (node->op == OP_SHAPE || node->op == OP_SIZE)
+    if (op_reads_shape_only(node->op))
         return true;
     bool known = node->chain == NULL;
     for (int32_t i = 0; i < fold->call.input_count; i++) {
