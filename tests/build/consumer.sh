@@ -5,7 +5,7 @@
 # find_package and by pkg-config, shared and static; runs each, and the installed program.
 #     consumer.sh BUILD_DIR SOURCE_DIR WORK_DIR CC C_FLAGS
 set -eu
-build=$1 source=$2 work=$3 cc=$4 flags=$5
+build=$1 source=$2 work=$3 cc=$4 flags=${5-}
 rm -rf "$work"
 mkdir -p "$work"
 cmake --install "$build" --prefix "$work/first" > "$work/install.log"
