@@ -1,0 +1,269 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * onnx_ops.c - the operators that the reader takes: name, attributes of all opsets from 7 to 17 with
+ * their kinds, the name in Pumice's table where it differs, and the upgrade of older forms. A file's
+ * operators are checked against it before anything is built, so that one message lists all that is
+ * missing. Rows are sorted by name. Tests: tests/onnx/test_onnx_upgrade.c.
+ */
+#include "onnx_reader.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define POOL "auto_pad:s ceil_mode:i dilations:I kernel_shape:I pads:I strides:I "
+#define CONV "auto_pad:s dilations:I group:i kernel_shape:I pads:I strides:I "
+#define REDUCE "axes:I keepdims:i"
+
+/* The default domain: "" and "ai.onnx". */
+static const struct onnx_op default_ops[] = {
+    {"Abs", "", NULL, NULL},
+    {"Acos", "", NULL, NULL},
+    {"Add", "", NULL, NULL},
+    {"And", "", NULL, NULL},
+    {"ArgMax", "axis:i keepdims:i select_last_index:i", NULL, NULL},
+    {"ArgMin", "axis:i keepdims:i select_last_index:i", NULL, NULL},
+    {"Asin", "", NULL, NULL},
+    {"Atan", "", NULL, NULL},
+    {"AveragePool", POOL "count_include_pad:i", NULL, NULL},
+    {"BatchNormalization", "epsilon:f momentum:f spatial:i training_mode:i", NULL,
+     onnx_up_batch_norm},
+    {"Cast", "to:i", NULL, NULL},
+    {"CastLike", "", NULL, onnx_up_cast_like},
+    {"Ceil", "", NULL, NULL},
+    {"Celu", "alpha:f", NULL, NULL},
+    {"Clip", "max:f min:f", NULL, onnx_up_clip},
+    {"Concat", "axis:i", NULL, NULL},
+    {"Constant", "value:t value_float:f value_floats:F value_int:i value_ints:I", NULL,
+     onnx_up_constant},
+    {"ConstantOfShape", "value:t", NULL, onnx_up_constant_of_shape},
+    {"Conv", CONV, NULL, NULL},
+    {"ConvTranspose", CONV "output_padding:I output_shape:I", NULL, NULL},
+    {"Cos", "", NULL, NULL},
+    {"Cosh", "", NULL, NULL},
+    {"CumSum", "exclusive:i reverse:i", NULL, NULL},
+    {"DepthToSpace", "blocksize:i mode:s", NULL, NULL},
+    {"Div", "", NULL, NULL},
+    {"Dropout", "ratio:f seed:i", NULL, onnx_up_dropout},
+    {"Elu", "alpha:f", NULL, NULL},
+    {"Equal", "", NULL, NULL},
+    {"Erf", "", NULL, NULL},
+    {"Exp", "", NULL, NULL},
+    {"Expand", "", NULL, NULL},
+    {"EyeLike", "dtype:i k:i", NULL, NULL},
+    {"Flatten", "axis:i", NULL, NULL},
+    {"Floor", "", NULL, NULL},
+    {"Gather", "axis:i", NULL, NULL},
+    {"GatherElements", "axis:i", NULL, NULL},
+    {"GatherND", "batch_dims:i", NULL, NULL},
+    {"Gemm", "alpha:f beta:f transA:i transB:i", NULL, NULL},
+    {"GlobalAveragePool", "", NULL, NULL},
+    {"GlobalLpPool", "p:i", NULL, NULL},
+    {"GlobalMaxPool", "", NULL, NULL},
+    {"Greater", "", NULL, NULL},
+    {"GreaterOrEqual", "", NULL, NULL},
+    {"HardSigmoid", "alpha:f beta:f", NULL, NULL},
+    {"HardSwish", "", NULL, NULL},
+    {"Hardmax", "axis:i", NULL, onnx_up_softmax},
+    {"Identity", "", NULL, NULL},
+    {"InstanceNormalization", "epsilon:f", NULL, NULL},
+    {"IsInf", "detect_negative:i detect_positive:i", NULL, NULL},
+    {"IsNaN", "", NULL, NULL},
+    {"LRN", "alpha:f beta:f bias:f size:i", NULL, NULL},
+    {"LayerNormalization", "axis:i epsilon:f stash_type:i", NULL, onnx_up_layer_norm},
+    {"LeakyRelu", "alpha:f", NULL, NULL},
+    {"Less", "", NULL, NULL},
+    {"LessOrEqual", "", NULL, NULL},
+    {"Log", "", NULL, NULL},
+    {"LogSoftmax", "axis:i", NULL, onnx_up_softmax},
+    {"LpNormalization", "axis:i p:i", NULL, NULL},
+    {"LpPool", "auto_pad:s kernel_shape:I p:i pads:I strides:I", NULL, NULL},
+    {"MatMul", "", NULL, NULL},
+    {"Max", "", NULL, NULL},
+    {"MaxPool", POOL "storage_order:i", NULL, NULL},
+    {"Mean", "", NULL, NULL},
+    {"MeanVarianceNormalization", "axes:I", NULL, NULL},
+    {"Min", "", NULL, NULL},
+    {"Mod", "fmod:i", NULL, NULL},
+    {"Mul", "", NULL, NULL},
+    {"Neg", "", NULL, NULL},
+    {"Not", "", NULL, NULL},
+    {"OneHot", "axis:i", NULL, NULL},
+    {"Or", "", NULL, NULL},
+    {"PRelu", "", NULL, NULL},
+    {"Pad", "mode:s pads:I value:f", NULL, onnx_up_pad},
+    {"Pow", "", NULL, NULL},
+    {"Range", "", NULL, NULL},
+    {"Reciprocal", "", NULL, NULL},
+    {"ReduceL1", REDUCE, NULL, onnx_up_axes},
+    {"ReduceL2", REDUCE, NULL, onnx_up_axes},
+    {"ReduceLogSum", REDUCE, NULL, onnx_up_axes},
+    {"ReduceLogSumExp", REDUCE, NULL, onnx_up_axes},
+    {"ReduceMax", REDUCE, NULL, onnx_up_axes},
+    {"ReduceMean", REDUCE, NULL, onnx_up_axes},
+    {"ReduceMin", REDUCE, NULL, onnx_up_axes},
+    {"ReduceProd", REDUCE, NULL, onnx_up_axes},
+    {"ReduceSum", REDUCE " noop_with_empty_axes:i", NULL, onnx_up_axes},
+    {"ReduceSumSquare", REDUCE, NULL, onnx_up_axes},
+    {"Relu", "", NULL, NULL},
+    {"Reshape", "allowzero:i", NULL, NULL},
+    {"Resize",
+     "coordinate_transformation_mode:s cubic_coeff_a:f exclude_outside:i extrapolation_value:f "
+     "mode:s nearest_mode:s",
+     NULL, onnx_up_resize},
+    {"ReverseSequence", "batch_axis:i time_axis:i", NULL, NULL},
+    {"Round", "", NULL, NULL},
+    {"Scatter", "axis:i", "ScatterElements", NULL},
+    {"ScatterElements", "axis:i reduction:s", NULL, NULL},
+    {"ScatterND", "reduction:s", NULL, NULL},
+    {"Selu", "alpha:f gamma:f", NULL, NULL},
+    {"Shape", "end:i start:i", NULL, NULL},
+    {"Sigmoid", "", NULL, NULL},
+    {"Sign", "", NULL, NULL},
+    {"Sin", "", NULL, NULL},
+    {"Sinh", "", NULL, NULL},
+    {"Size", "", NULL, NULL},
+    {"Slice", "axes:I ends:I starts:I", NULL, onnx_up_slice},
+    {"Softmax", "axis:i", NULL, onnx_up_softmax},
+    {"Softplus", "", NULL, NULL},
+    {"Softsign", "", NULL, NULL},
+    {"SpaceToDepth", "blocksize:i", NULL, NULL},
+    {"Split", "axis:i split:I", NULL, onnx_up_split},
+    {"Sqrt", "", NULL, NULL},
+    {"Squeeze", "axes:I", NULL, onnx_up_axes},
+    {"Sub", "", NULL, NULL},
+    {"Sum", "", NULL, NULL},
+    {"Tan", "", NULL, NULL},
+    {"Tanh", "", NULL, NULL},
+    {"ThresholdedRelu", "alpha:f", NULL, NULL},
+    {"Tile", "", NULL, NULL},
+    {"TopK", "axis:i k:i largest:i sorted:i", NULL, onnx_up_top_k},
+    {"Transpose", "perm:I", NULL, NULL},
+    {"Trilu", "upper:i", NULL, NULL},
+    {"Unsqueeze", "axes:I", NULL, onnx_up_axes},
+    {"Upsample", "mode:s scales:F", NULL, onnx_up_upsample},
+    {"Where", "", NULL, NULL},
+    {"Xor", "", NULL, NULL},
+};
+
+/* ONNX Runtime's own domain, as its optimizer and many exporters write it. */
+static const struct onnx_op microsoft_ops[] = {
+    {"BiasGelu", "", NULL, onnx_up_bias_gelu},
+    {"FastGelu", "", NULL, onnx_up_fast_gelu},
+    {"FusedMatMul", "alpha:f transA:i transB:i transBatchA:i transBatchB:i", NULL,
+     onnx_up_fused_matmul},
+    {"Gelu", "", NULL, NULL},
+    {"LayerNormalization", "axis:i epsilon:f stash_type:i", NULL, onnx_up_layer_norm},
+    {"QuickGelu", "alpha:f", NULL, onnx_up_quick_gelu},
+};
+
+#define COUNT(rows) (sizeof(rows) / sizeof((rows)[0]))
+
+static int compare_op(const void *name, const void *row)
+{
+    return strcmp(name, ((const struct onnx_op *)row)->name);
+}
+
+bool onnx_is_default_domain(const char *domain)
+{
+    return domain == NULL || domain[0] == '\0' || strcmp(domain, "ai.onnx") == 0;
+}
+
+const struct onnx_op *onnx_find_op(const char *domain, const char *name)
+{
+    if (name == NULL)
+        return NULL;
+    if (onnx_is_default_domain(domain))
+        return bsearch(name, default_ops, COUNT(default_ops), sizeof(default_ops[0]), compare_op);
+    if (strcmp(domain, "com.microsoft") == 0)
+        return bsearch(name, microsoft_ops, COUNT(microsoft_ops), sizeof(microsoft_ops[0]),
+                       compare_op);
+    return NULL;
+}
+
+/* --- What is missing -------------------------------------------------------------------------- */
+
+#define MAX_LISTED 40
+#define LIST_BYTES 6000
+
+struct missing {
+    const Onnx__NodeProto *first;
+    size_t count;
+};
+
+static const char *shown(const char *text, const char *otherwise)
+{
+    return text == NULL || text[0] == '\0' ? otherwise : text;
+}
+
+static bool same_op(const Onnx__NodeProto *a, const Onnx__NodeProto *b)
+{
+    const char *domain_a = onnx_is_default_domain(a->domain) ? "" : a->domain;
+    const char *domain_b = onnx_is_default_domain(b->domain) ? "" : b->domain;
+    return strcmp(shown(a->op_type, ""), shown(b->op_type, "")) == 0 &&
+           strcmp(domain_a, domain_b) == 0;
+}
+
+static int64_t opset_of(const struct onnx_reader *reader, const char *domain)
+{
+    const Onnx__ModelProto *model = reader->model;
+
+    if (onnx_is_default_domain(domain))
+        return reader->opset;
+    for (size_t i = 0; i < model->n_opset_import; i++) {
+        if (strcmp(shown(model->opset_import[i]->domain, ""), domain) == 0)
+            return model->opset_import[i]->version;
+    }
+    return 0;
+}
+
+/* "NonZero (opset 11, node 'NonZero_3' and 2 more)" */
+static size_t list_one(const struct onnx_reader *reader, const struct missing *missing, char *text,
+                       size_t size)
+{
+    const Onnx__NodeProto *node = missing->first;
+    bool standard = onnx_is_default_domain(node->domain);
+    const char *label = shown(node->name, node->n_output > 0 ? node->output[0] : "unnamed");
+    char more[48] = "";
+
+    if (missing->count > 1)
+        (void)snprintf(more, sizeof(more), " and %zu more", missing->count - 1);
+    int length = snprintf(text, size, "\n  %.40s%s%.60s (opset %lld, node '%.80s'%s)",
+                          standard ? "" : node->domain, standard ? "" : ".",
+                          shown(node->op_type, "(no operator name)"),
+                          (long long)opset_of(reader, node->domain), label, more);
+    return length < 0 ? 0 : (size_t)length < size ? (size_t)length : size - 1;
+}
+
+pum_status onnx_check_ops(struct onnx_reader *reader)
+{
+    const Onnx__GraphProto *graph = reader->model->graph;
+    struct missing missing[MAX_LISTED] = {{0}};
+    size_t kinds = 0, unlisted = 0, used = 0;
+    char list[LIST_BYTES] = "";
+
+    for (size_t i = 0; i < graph->n_node; i++) {
+        const Onnx__NodeProto *node = graph->node[i];
+        size_t kind = 0;
+        if (onnx_find_op(node->domain, node->op_type) != NULL)
+            continue;
+        while (kind < kinds && !same_op(missing[kind].first, node))
+            kind++;
+        if (kind == MAX_LISTED) {
+            unlisted++;
+            continue;
+        }
+        if (kind == kinds)
+            missing[kinds++].first = node;
+        missing[kind].count++;
+    }
+    if (kinds == 0)
+        return PUM_OK;
+    for (size_t i = 0; i < kinds; i++)
+        used += list_one(reader, &missing[i], list + used, sizeof(list) - used);
+    if (unlisted > 0)
+        (void)snprintf(list + used, sizeof(list) - used, "\n  and %zu more nodes", unlisted);
+    return onnx_fail(reader, PUM_E_UNSUPPORTED, "the file uses operators that are not supported%s:"
+                     "%s", reader->has_functions ? " (it defines functions of its own, which are "
+                                                   "not supported either)" : "", list);
+}

@@ -1,0 +1,203 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * onnx_reader.h - what the files of the ONNX reader share. A file goes through four stages:
+ *     onnx_file.c    map it                       onnx_wire.c   keep only what is needed of it
+ *     onnx_graph.c   names, order, inputs, outputs onnx_ops.c   which operators, which attributes
+ *     onnx_node.c    one node                     onnx_upgrade*.c  old forms to opset 17's
+ *     onnx_tensor.c  constants                    onnx_external.c  constants in other files
+ * The reader sees Pumice through its public headers only. Nothing in a file is trusted: every
+ * length is checked where it is read, and memory for parsing is capped by the file's size.
+ * Tests: tests/onnx/, tests/fuzz/fuzz_onnx.c.
+ */
+#ifndef PUM_ONNX_READER_H
+#define PUM_ONNX_READER_H
+
+#include "pumice/pumice_onnx.h"
+
+#include "onnx.pb-c.h"
+
+#define ONNX_MIN_OPSET 7
+#define ONNX_MAX_OPSET 17
+#define ONNX_MAX_LIST 4096       /* inputs or outputs of a node */
+#define ONNX_MAX_ATTRS 64        /* attributes of a node */
+#define ONNX_SPARE_ATTRS 8       /* that an upgrade may add */
+#define ONNX_MAX_NAME_BYTES 65535
+
+#if defined(__GNUC__)
+#define ONNX_PRINTF(fmt, args) __attribute__((format(printf, fmt, args)))
+#else
+#define ONNX_PRINTF(fmt, args)
+#endif
+
+#define ONNX_TRY(expr)                                                                             \
+    do {                                                                                           \
+        pum_status onnx_try_status_ = (expr);                                                      \
+        if (onnx_try_status_ != PUM_OK)                                                            \
+            return onnx_try_status_;                                                               \
+    } while (0)
+
+/* Memory that lives during reading only. It comes from malloc, not from the context, whose
+ * allocator is not public; the cap keeps a small file from asking for a lot. */
+struct onnx_memory {
+    size_t used, limit;
+    bool capped; /* the limit was hit */
+};
+void *onnx_alloc(struct onnx_memory *memory, size_t count, size_t element_bytes); /* zeroed */
+void *onnx_realloc(struct onnx_memory *memory, void *block, size_t size_bytes);
+void onnx_free(struct onnx_memory *memory, void *block);
+
+/* The raw_data of a tensor, left where it lies in the file. */
+struct onnx_raw {
+    const uint8_t *data;
+    size_t size_bytes;
+};
+
+/* A file mapped read-only. If another program shortens it meanwhile, reading it is a fault of the
+ * system's (SIGBUS), as for every program that maps files. */
+struct onnx_mapping {
+    uint8_t *data; /* NULL: empty or not mapped */
+    size_t size_bytes;
+};
+
+/* A tensor name of the file. */
+struct onnx_name {
+    const char *name;
+    pum_value value;  /* PUM_NO_VALUE until it is made */
+    int32_t node;     /* that computes it, or -1 */
+    const Onnx__TensorProto *initializer;
+    const Onnx__ValueInfoProto *input;
+};
+
+struct onnx_external;
+
+struct onnx_reader {
+    pum_graph *graph;
+    const char *folder;  /* of the model, resolved; NULL when read from memory */
+    struct onnx_memory memory;
+    const uint8_t *data; /* the file */
+    size_t size_bytes;
+    bool lasting;        /* the file's bytes outlive the reader: constants may point at them */
+    bool points_at_file; /* some constant does */
+    struct onnx_raw *raws;
+    size_t raw_count, raw_capacity;
+    bool has_functions, has_sparse;
+    Onnx__ModelProto *model;
+    int64_t opset;
+    struct onnx_name *names; /* sorted */
+    size_t name_count;
+    struct onnx_external *externals;
+};
+
+/* One node on its way into the graph. Upgrades change inputs and attrs, then emit. */
+struct onnx_node {
+    struct onnx_reader *reader;
+    const Onnx__NodeProto *proto;
+    const struct onnx_op *op;
+    const char *name;
+    pum_value *inputs; /* room for input_count + ONNX_SPARE_ATTRS */
+    int32_t input_count;
+    pum_attr *attrs;   /* room for attr_count + ONNX_SPARE_ATTRS */
+    int32_t attr_count;
+    const Onnx__TensorProto *tensor; /* the tensor attribute, or NULL */
+    int32_t output_count;            /* last named one, plus one */
+};
+
+/* One operator that the reader takes. */
+struct onnx_op {
+    const char *name;
+    const char *attrs;  /* "axis:i mode:s": i f s I F as pum_attr_kind, t a tensor */
+    const char *target; /* name in Pumice's table; NULL: the same */
+    pum_status (*upgrade)(struct onnx_node *node); /* NULL: emit as it is */
+};
+
+/* --- onnx_file.c --- */
+pum_status onnx_map(struct onnx_reader *reader, const char *path, uint64_t max_bytes,
+                    struct onnx_mapping *out_mapping);
+void onnx_unmap(struct onnx_mapping *mapping);
+/* Lets the system take back the pages of bytes that were copied and are not needed again. */
+void onnx_forget_pages(const void *data, size_t size_bytes);
+/* Keeps the message in the graph. Text of the file goes in with a precision: "%.200s". */
+pum_status onnx_fail(struct onnx_reader *reader, pum_status status, const char *format, ...)
+    ONNX_PRINTF(3, 4);
+
+/* --- onnx_wire.c: bytes to reader->model --- */
+pum_status onnx_parse(struct onnx_reader *reader);
+void onnx_parse_free(struct onnx_reader *reader);
+
+/* --- onnx_graph.c --- */
+pum_status onnx_build(struct onnx_reader *reader);
+struct onnx_name *onnx_find_name(const struct onnx_reader *reader, const char *name);
+
+/* --- onnx_ops.c --- */
+const struct onnx_op *onnx_find_op(const char *domain, const char *name);
+/* One error for all operators that are not supported. */
+pum_status onnx_check_ops(struct onnx_reader *reader);
+bool onnx_is_default_domain(const char *domain);
+
+/* --- onnx_tensor.c, onnx_external.c --- */
+pum_dtype onnx_dtype(int32_t data_type); /* PUM_DTYPE_NONE: not supported */
+int32_t onnx_data_type(pum_dtype dtype);
+struct onnx_data {
+    pum_dtype dtype;
+    int32_t rank;
+    int64_t dims[PUM_MAX_RANK];
+    const void *data;
+    size_t size_bytes;
+    bool lasting;  /* data outlives the reader */
+    bool in_file;  /* data lies in a mapping: its pages can be forgotten */
+    void *scratch; /* freed by onnx_data_free */
+};
+pum_status onnx_decode(struct onnx_reader *reader, const Onnx__TensorProto *tensor,
+                       const char *name, struct onnx_data *out_data);
+void onnx_data_free(struct onnx_reader *reader, struct onnx_data *data);
+pum_status onnx_constant(struct onnx_reader *reader, const Onnx__TensorProto *tensor,
+                         const char *name, pum_value *out_value);
+pum_status onnx_external_data(struct onnx_reader *reader, const Onnx__TensorProto *tensor,
+                              const char *name, size_t size_bytes, struct onnx_raw *out_raw);
+void onnx_external_free(struct onnx_reader *reader);
+
+/* --- onnx_node.c --- */
+pum_status onnx_add_node(struct onnx_reader *reader, int32_t index);
+pum_value onnx_input(const struct onnx_node *node, int32_t index);
+void onnx_set_input(struct onnx_node *node, int32_t index, pum_value value);
+/* Takes an attribute out of the node. */
+bool onnx_take(struct onnx_node *node, const char *name, pum_attr *out_attr);
+int64_t onnx_take_int(struct onnx_node *node, const char *name, int64_t default_value);
+float onnx_take_float(struct onnx_node *node, const char *name, float default_value);
+void onnx_give(struct onnx_node *node, pum_attr attr);
+/* What is known of a value: PUM_DTYPE_NONE, -1. */
+pum_dtype onnx_value_dtype(const struct onnx_node *node, pum_value value);
+int32_t onnx_value_rank(const struct onnx_node *node, pum_value value);
+/* A scalar in the type of `like` (float32 where that is not known). */
+pum_value onnx_scalar_like(struct onnx_node *node, float value, pum_value like);
+/* A node between: one output. */
+pum_value onnx_step(struct onnx_node *node, const char *op, const pum_value *inputs,
+                    int32_t input_count, const pum_attr *attrs, int32_t attr_count);
+/* The last node: the file's outputs are this operator's. */
+pum_status onnx_emit(struct onnx_node *node, const char *op);
+/* An output of the file's node is this value. */
+pum_status onnx_bind(struct onnx_node *node, int32_t output, pum_value value);
+pum_status onnx_refuse(struct onnx_node *node, const char *what);
+
+/* --- onnx_upgrade.c, onnx_upgrade_more.c: one function a changed form --- */
+pum_status onnx_up_axes(struct onnx_node *node);
+pum_status onnx_up_batch_norm(struct onnx_node *node);
+pum_status onnx_up_bias_gelu(struct onnx_node *node);
+pum_status onnx_up_cast_like(struct onnx_node *node);
+pum_status onnx_up_clip(struct onnx_node *node);
+pum_status onnx_up_constant(struct onnx_node *node);
+pum_status onnx_up_constant_of_shape(struct onnx_node *node);
+pum_status onnx_up_dropout(struct onnx_node *node);
+pum_status onnx_up_fast_gelu(struct onnx_node *node);
+pum_status onnx_up_fused_matmul(struct onnx_node *node);
+pum_status onnx_up_layer_norm(struct onnx_node *node);
+pum_status onnx_up_pad(struct onnx_node *node);
+pum_status onnx_up_quick_gelu(struct onnx_node *node);
+pum_status onnx_up_resize(struct onnx_node *node);
+pum_status onnx_up_slice(struct onnx_node *node);
+pum_status onnx_up_softmax(struct onnx_node *node);
+pum_status onnx_up_split(struct onnx_node *node);
+pum_status onnx_up_top_k(struct onnx_node *node);
+pum_status onnx_up_upsample(struct onnx_node *node);
+
+#endif
