@@ -99,6 +99,12 @@ bool op_reads_shape_only(int32_t op)
     return op == OP_SHAPE || op == OP_SIZE;
 }
 
+/* Operators whose result is in their input's type and shape alone. */
+static bool reads_no_data(int32_t op)
+{
+    return op == OP_SHAPE || op == OP_SIZE || op == OP_EYELIKE;
+}
+
 static pum_status reference_checked(struct op_call *call)
 {
     const struct op_row *row;
