@@ -11,6 +11,9 @@
 #extension GL_KHR_shader_subgroup_arithmetic : require
 #endif
 
+// gl_WorkGroupSize counts as 1 in code before this.
+layout(local_size_x_id = 0) in;
+
 const uint GROUP_SUM = 0;
 const uint GROUP_MAX = 1;
 const uint GROUP_MIN = 2;
