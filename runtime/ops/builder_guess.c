@@ -158,7 +158,7 @@ static int32_t derived_rank(const struct pum_graph *graph, const struct graph_no
     }
     case OP_SQUEEZE: {
         int32_t axes = list_length(graph, node, 1);
-        return axes == UNKNOWN_RANK ? UNKNOWN_RANK : plus(first, -axes, 0);
+        return axes == UNKNOWN_RANK ? UNKNOWN_RANK : plus(first, 0, -axes);
     }
     case OP_UNSQUEEZE:
         return plus(first, list_length(graph, node, 1), 0);
