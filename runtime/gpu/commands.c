@@ -140,6 +140,7 @@ pum_status gpu_commands_end(struct gpu_commands *c)
     c->state = COMMANDS_EMPTY;
     PUM_TRY(GPU_VK(device, device->vk.vkEndCommandBuffer(c->handle)));
     c->state = COMMANDS_READY;
+    gpu_host_memory_reserve(&device->instance->host_memory);
     return PUM_OK;
 }
 

@@ -318,7 +318,7 @@ void pum_device_get_counters(const pum_device *device, pum_device_counters *out_
     if (!device)
         return;
     *out_counters = (pum_device_counters){
-        .driver_allocations = atomic_load(&device->instance->host_memory.call_count),
+        .driver_allocations = atomic_load(&device->instance->host_memory.block_count),
         .memory_allocations = atomic_load(&device->allocations),
         .memory_bytes = atomic_load(&device->allocated_bytes),
         .pipelines_created = atomic_load(&device->pipelines_created),

@@ -15,77 +15,6 @@
     "install one (Debian and Ubuntu: mesa-vulkan-drivers, which also has a software driver; or "   \
     "the GPU vendor's own), and check VK_DRIVER_FILES if it is set"
 
-/* --- Host memory for the driver --- */
-
-/* Lies right before every block handed out. */
-struct block_header {
-    void *raw;
-    size_t size_bytes;
-};
-
-static void *host_alloc(void *user, size_t size, size_t alignment, VkSystemAllocationScope scope)
-{
-    struct gpu_host_memory *memory = user;
-    (void)scope;
-    atomic_fetch_add_explicit(&memory->call_count, 1, memory_order_relaxed);
-    /* Like malloc, a size of 0 gives a block: drivers take NULL for a failure. */
-    if (alignment < sizeof(void *))
-        alignment = sizeof(void *);
-    size_t extra = alignment + sizeof(struct block_header);
-    if (extra < alignment || size > SIZE_MAX - extra)
-        return NULL;
-    uint8_t *raw = pum_alloc(memory->context, size + extra, 1);
-    if (!raw)
-        return NULL;
-    uintptr_t start = (uintptr_t)raw + sizeof(struct block_header);
-    size_t skip = (size_t)((alignment - start % alignment) % alignment);
-    uint8_t *block = raw + sizeof(struct block_header) + skip;
-    struct block_header header = {raw, size};
-    memcpy(block - sizeof(header), &header, sizeof(header));
-    return block;
-}
-
-static void host_free(void *user, void *block)
-{
-    struct gpu_host_memory *memory = user;
-    if (!block)
-        return;
-    struct block_header header;
-    memcpy(&header, (uint8_t *)block - sizeof(header), sizeof(header));
-    pum_free(memory->context, header.raw);
-}
-
-static void *host_realloc(void *user, void *block, size_t size, size_t alignment,
-                          VkSystemAllocationScope scope)
-{
-    if (!block)
-        return host_alloc(user, size, alignment, scope);
-    if (size == 0) {
-        host_free(user, block);
-        return NULL;
-    }
-    struct block_header header;
-    memcpy(&header, (uint8_t *)block - sizeof(header), sizeof(header));
-    void *grown = host_alloc(user, size, alignment, scope);
-    if (!grown)
-        return NULL;
-    memcpy(grown, block, header.size_bytes < size ? header.size_bytes : size);
-    host_free(user, block);
-    return grown;
-}
-
-void gpu_host_memory_init(struct gpu_host_memory *memory, pum_context *context)
-{
-    memory->context = context;
-    atomic_init(&memory->call_count, 0);
-    memory->callbacks = (VkAllocationCallbacks){
-        .pUserData = memory,
-        .pfnAllocation = host_alloc,
-        .pfnReallocation = host_realloc,
-        .pfnFree = host_free,
-    };
-}
-
 const char *gpu_extension_name(enum gpu_extension extension)
 {
     static const char *const names[] = {
@@ -282,6 +211,7 @@ void gpu_instance_destroy(struct gpu_instance **instance_pointer)
     *instance_pointer = NULL;
     if (instance->handle && instance->vk.vkDestroyInstance)
         instance->vk.vkDestroyInstance(instance->handle, &instance->host_memory.callbacks);
+    gpu_host_memory_finish(&instance->host_memory);
     pum_free(instance->context, instance->physicals);
     pum_free(instance->context, instance->adapters);
     pum_free(instance->context, instance);

@@ -7,7 +7,7 @@
 #ifndef PUM_GPU_INSTANCE_H
 #define PUM_GPU_INSTANCE_H
 
-#include "base/context.h"
+#include "base/thread.h"
 #include "gpu/device_plan.h"
 #include "gpu/vulkan_api.h"
 
@@ -39,14 +39,23 @@ enum gpu_extension {
 
 const char *gpu_extension_name(enum gpu_extension extension);
 
-/* The driver's host allocations. Must not move while the driver knows `callbacks`. */
+/* Small blocks that a driver gave back, kept to be given again. */
+#define GPU_SPARE_BLOCKS 16
+
+/* The driver's host allocations (host_memory.c). Must not move while the driver knows
+ * `callbacks`. */
 struct gpu_host_memory {
     VkAllocationCallbacks callbacks;
     pum_context *context;
-    atomic_ullong call_count;
+    atomic_ullong block_count; /* taken from the context's allocator so far */
+    struct base_lock lock;     /* over the spares */
+    void *spares[GPU_SPARE_BLOCKS];
 };
 
 void gpu_host_memory_init(struct gpu_host_memory *memory, pum_context *context);
+/* Makes small blocks ready, so that the submissions to come need none from the allocator. */
+void gpu_host_memory_reserve(struct gpu_host_memory *memory);
+void gpu_host_memory_finish(struct gpu_host_memory *memory);
 
 /* For tests: what cannot be had from the drivers at hand. Zero: everything as it is. */
 struct gpu_hooks {

@@ -249,7 +249,7 @@ PUM_API const pum_device_info *pum_device_get_info(const pum_device *device);
 
 /* Counters of a device since it was opened; for tests and curious hosts. */
 typedef struct pum_device_counters {
-    uint64_t driver_allocations;  /* calls of the driver to the allocation callbacks */
+    uint64_t driver_allocations;  /* host memory taken for the driver, by its callbacks */
     uint64_t memory_allocations;  /* vkAllocateMemory */
     uint64_t memory_bytes;        /* device memory now held */
     uint64_t pipelines_created;
