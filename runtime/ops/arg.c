@@ -75,8 +75,8 @@ static pum_status lower_arg(struct lower_call *call, bool least)
                             .inner = (uint32_t)view.inner,
                             .least = least,
                             .last = node_int(call->node, "select_last_index", 0) != 0};
-    bool lane = axes_rows_by_lane(call->caps, "arg", push.results, view.length, view.inner > 1);
-    PUM_TRY(axes_rows_begin(call, "arg", in->store, lane, &dispatch));
+    struct axes_rows rows = {push.results, view.length, view.inner > 1};
+    PUM_TRY(axes_rows_begin(call, "arg", in->store, &rows, &dispatch));
     lower_bind(&dispatch, 0, in);
     lower_bind(&dispatch, 1, out);
     lower_push(&dispatch, &push, sizeof push);

@@ -143,19 +143,23 @@ bool axes_pinned(const struct base_caps *caps, const char *prefix)
     return false;
 }
 
-#define ROWS_SHORT 32  /* a row up to this is one invocation's work everywhere */
-#define ROWS_MANY 2048 /* rows that fill a GPU with one invocation each */
+#define ROWS_SHORT 32        /* a row up to this is one invocation's work everywhere */
+#define ROWS_MANY 2048       /* rows that fill a GPU with one invocation each */
+#define ROWS_WIDE_GROUP 16   /* workgroup size of lane kernels on CPU drivers */
+/* CPU drivers of before 2024 (Mesa 22) leave a shader's loops after 65535 iterations in all. */
+#define ROWS_LANE_MOST 16384 /* longest row of one invocation, in up to three passes */
+#define ROWS_WIDE_MOST (1 << 21)
 
-bool axes_rows_by_lane(const struct base_caps *caps, const char *family, int64_t rows,
-                       int64_t length, bool coalesced)
+bool axes_rows_by_lane(const struct base_caps *caps, const char *family,
+                       const struct axes_rows *rows)
 {
     char prefix[64];
     snprintf(prefix, sizeof prefix, "%s_group", family);
-    if (axes_pinned(caps, prefix))
+    if (axes_pinned(caps, prefix) || rows->length > ROWS_LANE_MOST)
         return false;
     snprintf(prefix, sizeof prefix, "%s_lane", family);
     return axes_has_cap(caps, BASE_CAP_LANES_WIDE) || axes_pinned(caps, prefix) ||
-           length <= ROWS_SHORT || (coalesced && rows >= ROWS_MANY);
+           rows->length <= ROWS_SHORT || (rows->coalesced && rows->rows >= ROWS_MANY);
 }
 
 static bool is_lane(const struct lower_dispatch *dispatch)
@@ -164,22 +168,27 @@ static bool is_lane(const struct lower_dispatch *dispatch)
 }
 
 pum_status axes_rows_begin(const struct lower_call *call, const char *family,
-                           enum kernel_store store, bool lane, struct lower_dispatch *out_dispatch)
+                           enum kernel_store store, const struct axes_rows *rows,
+                           struct lower_dispatch *out_dispatch)
 {
+    bool lane = axes_rows_by_lane(call->caps, family, rows);
+    bool wide = axes_has_cap(call->caps, BASE_CAP_LANES_WIDE);
     struct kernel_number number = {"lane", lane};
+    if (wide && rows->length > ROWS_WIDE_MOST)
+        return pum_fail(PUM_E_UNSUPPORTED, "rows of %lld elements are too long for a CPU driver",
+                        (long long)rows->length);
     pum_status status = lower_begin(call, family, store, &number, 1, out_dispatch);
-    if (status != PUM_OK && !lane) {
+    if (status != PUM_OK && !lane && rows->length <= ROWS_LANE_MOST) {
         number.value = 1;
         status = lower_begin(call, family, store, &number, 1, out_dispatch);
     }
-    if (status == PUM_OK && is_lane(out_dispatch) &&
-        axes_has_cap(call->caps, BASE_CAP_LANES_WIDE))
-        kernel_set_spec(out_dispatch->row, out_dispatch->specs, "WG_X", AXES_WIDE_GROUP);
+    if (status == PUM_OK && wide && is_lane(out_dispatch))
+        kernel_set_spec(out_dispatch->row, out_dispatch->specs, "WG_X", ROWS_WIDE_GROUP);
     return status;
 }
 
-void axes_rows_grid(const struct lower_call *call, struct lower_dispatch *dispatch, int64_t rows)
+void axes_rows_grid(const struct lower_call *call, struct lower_dispatch *dispatch, int64_t count)
 {
     int64_t each = is_lane(dispatch) ? dispatch->specs[0] : 1;
-    lower_grid(call->caps, (uint64_t)axes_ceil_div(rows, each), dispatch->groups);
+    lower_grid(call->caps, (uint64_t)axes_ceil_div(count, each), dispatch->groups);
 }

@@ -60,18 +60,23 @@ enum pum_dtype axes_onnx_dtype(int64_t number);
  * a lowering that would choose another way for speed then goes the pinned one. */
 bool axes_pinned(const struct base_caps *caps, const char *prefix);
 
-/* Families with two kinds of rows, "<family>_lane_*" (one row of elements an invocation) and
- * "<family>_group_*" (one a workgroup): which to prefer, and the record of the row that was picked,
- * the other kind when the preferred one is not to be had. `coalesced`: neighbouring rows lie beside
- * each other in memory. */
-#define AXES_WIDE_GROUP 16 /* workgroup size of lane kernels on CPU drivers */
-bool axes_rows_by_lane(const struct base_caps *caps, const char *family, int64_t rows,
-                       int64_t length, bool coalesced);
-/* lower_begin with the number "lane"; sets a lane kernel's workgroup size. */
+/* Families with two kinds of kernels, "<family>_lane_*" (a row of elements an invocation) and
+ * "<family>_group_*" (a row a workgroup). */
+struct axes_rows {
+    int64_t rows, length;
+    bool coalesced; /* neighbouring rows lie beside each other in memory */
+};
+
+/* Which kind to prefer. */
+bool axes_rows_by_lane(const struct base_caps *caps, const char *family,
+                       const struct axes_rows *rows);
+/* lower_begin with the number "lane", the preferred kind first; sets a lane kernel's workgroup
+ * size. */
 pum_status axes_rows_begin(const struct lower_call *call, const char *family,
-                           enum kernel_store store, bool lane, struct lower_dispatch *out_dispatch);
-/* Spreads `rows` over the grid, as the picked kind of row takes them. */
-void axes_rows_grid(const struct lower_call *call, struct lower_dispatch *dispatch, int64_t rows);
+                           enum kernel_store store, const struct axes_rows *rows,
+                           struct lower_dispatch *out_dispatch);
+/* Spreads `count` rows over the grid, as the picked kind of kernel takes them. */
+void axes_rows_grid(const struct lower_call *call, struct lower_dispatch *dispatch, int64_t count);
 
 /* The store of the kernels that move `store`'s elements as bits (shaders/include/bits.glsl). */
 static inline enum kernel_store axes_bits(enum kernel_store store)

@@ -113,8 +113,8 @@ static pum_status lower_norm(struct lower_call *call, const struct norm_plan *pl
                              .repeat = (uint32_t)plan->repeat,
                              .has_bias = has_bias,
                              .epsilon = (float)plan->epsilon};
-    bool lane = axes_rows_by_lane(call->caps, "norm", plan->rows, plan->length, false);
-    PUM_TRY(axes_rows_begin(call, "norm", in->store, lane, &dispatch));
+    struct axes_rows rows = {plan->rows, plan->length, false};
+    PUM_TRY(axes_rows_begin(call, "norm", in->store, &rows, &dispatch));
     kernel_set_spec(dispatch.row, dispatch.specs, "MODE", plan->mode);
     lower_bind(&dispatch, 0, in);
     lower_bind(&dispatch, 1, &call->inputs[1]);

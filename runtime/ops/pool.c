@@ -11,6 +11,9 @@
 #include <math.h>
 #include <string.h>
 
+/* Of one invocation: some CPU drivers leave a loop after 65535 steps. */
+#define WINDOW_MOST_STEPS 32768
+
 static pum_status infer_window(struct op_call *call, int32_t outputs)
 {
     struct shape shape = call->inputs[0].desc.shape;
@@ -157,6 +160,8 @@ static pum_status check_limits(const struct lower_call *call, const struct windo
             window->stride[i] * axes_max(window->out[i], 1) > INT32_MAX / 2)
             return pum_fail(PUM_E_UNSUPPORTED, "spatial axis %d is too long for 32 bits", i);
     }
+    if (window->kernel[0] * (window->axes > 1 ? window->kernel[1] : 1) > WINDOW_MOST_STEPS)
+        return pum_fail(PUM_E_UNSUPPORTED, "a window of more than %d elements", WINDOW_MOST_STEPS);
     if (shape_elements(&in->desc.shape) > INT32_MAX ||
         shape_elements(&call->outputs[0].desc.shape) > INT32_MAX)
         return pum_fail(PUM_E_UNSUPPORTED, "more than 2^31 elements");

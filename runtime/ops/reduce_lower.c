@@ -60,12 +60,6 @@ static void push_runs(const struct reduce_runs *runs, push_uint dims[REDUCE_RUNS
     }
 }
 
-static bool prefers_lane(const struct lower_call *call, const struct reduce_view *view)
-{
-    bool coalesced = view->kept.count > 0 && view->kept.strides[view->kept.count - 1] == 1;
-    return axes_rows_by_lane(call->caps, "reduce", view->results, view->length, coalesced);
-}
-
 /* The length of the parts that a reduction is cut into: all of it when cutting does not pay. */
 static int64_t part_length(const struct reduce_view *view, bool lane)
 {
@@ -75,13 +69,23 @@ static int64_t part_length(const struct reduce_view *view, bool lane)
     return parts > 1 ? axes_ceil_div(view->length, parts) : view->length;
 }
 
+/* The reduction in parts of `length` as rows of elements. */
+static struct axes_rows rows_of(const struct reduce_view *view, int64_t length)
+{
+    bool coalesced = view->kept.count > 0 && view->kept.strides[view->kept.count - 1] == 1;
+    struct axes_rows rows = {view->results * axes_ceil_div(view->length, length), length,
+                             coalesced};
+    return rows;
+}
+
 /* One dispatch over `view` of value `input` into `output`. */
 static pum_status emit_pass(struct lower_call *call, const struct reduce_view *view,
                             enum kernel_store store, uint32_t op, struct push_reduce push,
                             int32_t input, int32_t output)
 {
     struct lower_dispatch dispatch;
-    PUM_TRY(axes_rows_begin(call, "reduce", store, prefers_lane(call, view), &dispatch));
+    struct axes_rows rows = rows_of(view, push.part_length);
+    PUM_TRY(axes_rows_begin(call, "reduce", store, &rows, &dispatch));
     kernel_set_spec(dispatch.row, dispatch.specs, "OP", op);
     push.results = (uint32_t)view->results * push.parts;
     push.row_length = (uint32_t)view->length;
@@ -114,7 +118,10 @@ pum_status reduce_lower(struct lower_call *call, const bool mask[PUM_MAX_RANK],
                                .part_length = (uint32_t)view.length,
                                .finish = kinds[kind].finish,
                                .scale = scale};
-    int64_t part = part_length(&view, prefers_lane(call, &view));
+    int64_t part = part_length(&view, true);
+    struct axes_rows rows = rows_of(&view, part);
+    if (!axes_rows_by_lane(call->caps, "reduce", &rows))
+        part = part_length(&view, false);
     if (part == view.length || in->store == STORE_F16 || kind == REDUCE_KIND_LOG_SUM_EXP)
         return emit_pass(call, &view, in->store, kinds[kind].op, push, in->value, out->value);
 

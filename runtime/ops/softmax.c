@@ -65,8 +65,8 @@ static pum_status lower_soft(struct lower_call *call, bool log_result)
         return pum_fail(PUM_E_UNSUPPORTED, "more than 2^31 rows");
     if (rows == 0 || view.length == 0)
         return PUM_OK;
-    bool lane = axes_rows_by_lane(call->caps, "softmax", rows, view.length, view.inner > 1);
-    PUM_TRY(axes_rows_begin(call, "softmax", in->store, lane, &dispatch));
+    struct axes_rows shape = {rows, view.length, view.inner > 1};
+    PUM_TRY(axes_rows_begin(call, "softmax", in->store, &shape, &dispatch));
     struct push_softmax push = {(uint32_t)rows, (uint32_t)view.length, (uint32_t)view.inner,
                                 log_result};
     lower_bind(&dispatch, 0, in);
