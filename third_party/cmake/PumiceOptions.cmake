@@ -27,6 +27,14 @@ if(PUMICE_SANITIZE)
     add_link_options("-fsanitize=${PUMICE_SANITIZE}")
 endif()
 
+# pumice_sanitizer_hooks(TARGET): what a program needs so that leak reports leave drivers out
+function(pumice_sanitizer_hooks target)
+    if(PUMICE_SANITIZE MATCHES "address|leak")
+        target_sources(${target} PRIVATE "${PROJECT_SOURCE_DIR}/tests/support/sanitizer_hooks.c")
+        target_link_options(${target} PRIVATE -rdynamic)
+    endif()
+endfunction()
+
 if(PUMICE_FUZZ)
     add_compile_options(-fsanitize=fuzzer-no-link)
 endif()
