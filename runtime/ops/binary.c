@@ -390,16 +390,59 @@ static pum_status lower_single(struct lower_call *call, const struct op_chain_st
     return elementwise_map(call, step, &call->inputs[0]);
 }
 
-/* a op b, then that op c, ... in the output's place; the chain goes to the last. */
+/* Adds "op input" to a chain that leaves room for `fused`; false when it does not fit. */
+static bool append_input(const struct lower_call *call, const struct lower_value *input,
+                         uint32_t step, const struct op_chain *fused, struct op_chain *chain)
+{
+    const struct lower_value *out = &call->outputs[0];
+    uint32_t mode, div, mod;
+    if (out->store == STORE_I32 || input->store != out->store ||
+        chain->operand_count + fused->operand_count >= CHAIN_MAX_OPERANDS ||
+        chain->step_count + fused->step_count >= CHAIN_MAX_STEPS ||
+        !chain_operand_mode(&out->desc.shape, &input->desc.shape, &mode, &div, &mod))
+        return false;
+    chain->steps[chain->step_count++] =
+        (struct op_chain_step){.op = step, .operand = ++chain->operand_count};
+    return true;
+}
+
+/* Puts a node's fused steps behind those that `chain` has. */
+static void append_fused(const struct op_chain *fused, struct op_chain *chain)
+{
+    for (int32_t i = 0; i < fused->step_count; i++) {
+        struct op_chain_step step = fused->steps[i];
+        step.operand += step.operand > 0 ? chain->operand_count : 0;
+        chain->steps[chain->step_count++] = step;
+    }
+    chain->operand_count += fused->operand_count;
+}
+
+/* Dispatches of "a op b op c op d": the kernel's two operands, then as many of the others as the
+ * chain takes, so that all are combined in fp32; further ones in the output's place. */
 static pum_status lower_all(struct lower_call *call, const struct binary_codes *codes)
 {
-    const struct lower_value *first = &call->inputs[0];
-    for (int32_t i = 1; i < call->input_count; i++) {
+    static const struct op_chain none = {0};
+    const struct lower_value *out = &call->outputs[0], *first = &call->inputs[0];
+    const struct op_chain *fused = call->chain ? call->chain : &none;
+    for (int32_t i = 1; i < call->input_count;) {
+        const struct lower_value *operands[2] = {first, &call->inputs[i++]};
+        struct lower_value chain_inputs[CHAIN_MAX_OPERANDS];
         struct lower_call part = *call;
-        const struct lower_value *operands[2] = {first, &call->inputs[i]};
-        part.chain = i + 1 == call->input_count ? call->chain : NULL;
-        PUM_TRY(lower_pair(&part, operands, codes, call->input_count > 2));
-        first = &call->outputs[0];
+        struct op_chain chain = {0};
+        if (first == out && out->store == STORE_F16 && codes->step == CHAIN_ADD)
+            return pum_fail(PUM_E_UNSUPPORTED, "so many float16 terms would lose too much");
+        while (i < call->input_count &&
+               append_input(call, &call->inputs[i], codes->step, fused, &chain))
+            chain_inputs[chain.operand_count - 1] = call->inputs[i++];
+        if (i == call->input_count) {
+            for (int32_t k = 0; k < fused->operand_count; k++)
+                chain_inputs[chain.operand_count + k] = call->chain_inputs[k];
+            append_fused(fused, &chain);
+        }
+        part.chain = chain.step_count > 0 ? &chain : NULL;
+        part.chain_inputs = chain_inputs;
+        PUM_TRY(lower_pair(&part, operands, codes, i < call->input_count || first == out));
+        first = out;
     }
     return PUM_OK;
 }

@@ -2,7 +2,8 @@
  *
  * cast.c - Cast: to another element type. Floats go to integers towards zero, values that the type
  * cannot hold to the nearest that it can, NaN to 0; integers wrap as in C; anything but zero is
- * true. On the device only what differs in storage or value is converted; the rest is an alias.
+ * true. Types that lie alike on the device are copied there: an alias would lend the host one type's
+ * bytes for another's.
  * Tests: tests/ops/test_elementwise_reference.c, cases_cast.inc.
  */
 #include "ops/axes.h"
@@ -11,6 +12,7 @@
 #include "push_elementwise.h"
 
 #include <limits.h>
+#include <math.h>
 
 pum_status infer_cast(struct op_call *call)
 {
@@ -23,6 +25,19 @@ pum_status infer_cast(struct op_call *call)
     return PUM_OK;
 }
 
+/* Towards zero, into the type's range; NaN becomes 0. */
+static void store_clamped(struct host_tensor *y, int64_t index, double value)
+{
+    enum pum_dtype to = y->desc.dtype;
+    double bits = (double)pum_dtype_size(to) * 8 - (dtype_is_unsigned(to) ? 0 : 1);
+    double above = ldexp(1, (int)bits), low = dtype_is_unsigned(to) ? 0 : -above;
+    value = isnan(value) ? 0 : trunc(value);
+    if (value >= above) /* the greatest value: every bit but a sign's */
+        tensor_set_i64(y, index, (int64_t)(UINT64_MAX >> (64 - (int)bits)));
+    else
+        tensor_set_f64(y, index, value < low ? low : value);
+}
+
 pum_status reference_cast(struct op_call *call)
 {
     const struct host_tensor *x = &call->inputs[0];
@@ -32,7 +47,7 @@ pum_status reference_cast(struct op_call *call)
     bool from_float = dtype_is_float(x->desc.dtype);
     for (int64_t i = 0; i < count; i++) {
         if (from_float && !dtype_is_float(to) && to != PUM_DTYPE_BOOL)
-            axes_store_f64(y, i, tensor_get_f64(x, i));
+            store_clamped(y, i, tensor_get_f64(x, i));
         else if (from_float || x->desc.dtype == PUM_DTYPE_U64)
             tensor_set_f64(y, i, tensor_get_f64(x, i));
         else
@@ -78,8 +93,8 @@ static pum_status float_to_int(const struct lower_call *call, struct push_cast *
     return PUM_OK;
 }
 
-/* *out_same: no value changes. int64 and uint32 lie as int32 and have been checked to fit. */
-static pum_status int_to_int(const struct lower_call *call, struct push_cast *push, bool *out_same)
+/* int64 and uint32 lie as int32 and have been checked to fit. */
+static pum_status int_to_int(const struct lower_call *call, struct push_cast *push)
 {
     enum pum_dtype from = call->inputs[0].desc.dtype, to = call->outputs[0].desc.dtype;
     int32_t low = INT32_MIN, high = INT32_MAX, to_low, to_high;
@@ -90,26 +105,23 @@ static pum_status int_to_int(const struct lower_call *call, struct push_cast *pu
         push->mode = CAST_BOOL;
         return PUM_OK;
     }
-    if (!int_range(to, &to_low, &to_high)) {
-        *out_same = to == PUM_DTYPE_I64 || low >= 0;
-        return *out_same ? PUM_OK : no_kernel(call); /* a negative one would wrap above int32 */
-    }
-    *out_same = to_low <= low && to_high >= high;
+    if (!int_range(to, &to_low, &to_high)) /* a negative one would wrap above int32 */
+        return to == PUM_DTYPE_I64 || low >= 0 ? PUM_OK : no_kernel(call);
+    if (to_low <= low && to_high >= high)
+        return PUM_OK;
     push->mode = CAST_WRAP;
     push->low = to_high > UINT8_MAX || to_low < INT8_MIN ? 16 : 24;
     push->high = to_low < 0;
     return PUM_OK;
 }
 
-static void to_float(const struct lower_call *call, struct push_cast *push, bool *out_same)
+static pum_status to_float(const struct lower_call *call, struct push_cast *push)
 {
-    enum pum_dtype from = call->inputs[0].desc.dtype, to = call->outputs[0].desc.dtype;
-    bool stores_agree = call->inputs[0].store == call->outputs[0].store;
-    *out_same = stores_agree && (from == to || to == PUM_DTYPE_F32);
-    if (to == PUM_DTYPE_F16)
+    if (call->outputs[0].desc.dtype == PUM_DTYPE_F16)
         push->mode = CAST_HALF;
-    else if (to == PUM_DTYPE_BF16)
+    else if (call->outputs[0].desc.dtype == PUM_DTYPE_BF16)
         push->mode = CAST_BFLOAT;
+    return PUM_OK;
 }
 
 static pum_status lower_cast(struct lower_call *call)
@@ -117,18 +129,17 @@ static pum_status lower_cast(struct lower_call *call)
     const struct lower_value *x = &call->inputs[0], *y = &call->outputs[0];
     struct push_cast push = {.mode = CAST_PLAIN};
     struct lower_dispatch dispatch;
-    bool same = false;
     uint64_t count = (uint64_t)shape_elements(&y->desc.shape);
     if (x->store == STORE_NONE || y->store == STORE_NONE)
         return no_kernel(call);
+    if (x->desc.dtype == y->desc.dtype)
+        return lower_alias_input0(call);
     if (y->store != STORE_I32)
-        to_float(call, &push, &same);
+        PUM_TRY(to_float(call, &push));
     else if (x->store == STORE_I32)
-        PUM_TRY(int_to_int(call, &push, &same));
+        PUM_TRY(int_to_int(call, &push));
     else
         PUM_TRY(float_to_int(call, &push));
-    if (same || x->desc.dtype == y->desc.dtype)
-        return lower_alias_input0(call);
     if (count == 0)
         return PUM_OK;
     if (count > UINT32_MAX)

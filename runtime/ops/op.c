@@ -99,20 +99,13 @@ bool op_reads_shape_only(int32_t op)
     return op == OP_SHAPE || op == OP_SIZE;
 }
 
-/* Operators whose result is in their input's type and shape alone. */
-static bool reads_no_data(int32_t op)
-{
-    return op == OP_SHAPE || op == OP_SIZE || op == OP_EYELIKE;
-}
-
 static pum_status reference_checked(struct op_call *call)
 {
     const struct op_row *row;
     PUM_TRY(check_call(call, &row));
-    /* These look at the shape alone, so that it can be folded while the data is unknown. */
-    bool shape_only = row == &op_rows[OP_SHAPE] || row == &op_rows[OP_SIZE];
-    for (int32_t i = 0; !shape_only && i < call->input_count; i++)
-        if (op_has_input(call, i) && !call->inputs[i].data && !op_reads_shape_only(call->node->op) &&
+    bool reads_data = !op_reads_shape_only(call->node->op);
+    for (int32_t i = 0; reads_data && i < call->input_count; i++)
+        if (op_has_input(call, i) && !call->inputs[i].data &&
             shape_elements(&call->inputs[i].desc.shape) > 0)
             return pum_fail(PUM_E_INTERNAL, "the reference was called without data of input %d",
                             i);

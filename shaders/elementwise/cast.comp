@@ -11,7 +11,6 @@
 //! kernel  cast_f16_f32 store=f16 needs=f16_storage define=TO_F32 when=to==1
 //! kernel  cast_i32_f32 store=i32 define=TO_F32 when=to==1
 //! kernel  cast_f32_f16 store=f32 needs=f16_storage define=TO_F16 when=to==2
-//! kernel  cast_f16_f16 store=f16 needs=f16_storage define=TO_F16 when=to==2
 //! kernel  cast_i32_f16 store=i32 needs=f16_storage define=TO_F16 when=to==2
 //
 // y[i] = x[i] in another type; `to` is enum kernel_store. What happens to values on the way is the
