@@ -151,17 +151,16 @@ static pum_status read_queues(struct gpu_instance *instance, struct gpu_physical
 static void read_memory(struct gpu_instance *instance, struct gpu_physical *p,
                         struct gpu_adapter *a)
 {
+    instance->vk.vkGetPhysicalDeviceMemoryProperties(p->handle, &p->memory);
     VkPhysicalDeviceMemoryBudgetPropertiesEXT budget = {0};
     VkPhysicalDeviceMemoryProperties2 memory = {
         .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_MEMORY_PROPERTIES_2};
-    bool budget_known = has(p, GPU_EXTENSION_BIT(MEMORY_BUDGET));
-    if (budget_known)
+    /* Drivers that only compile have no heaps, and do not survive being asked for their budget. */
+    bool budget_known = has(p, GPU_EXTENSION_BIT(MEMORY_BUDGET)) && p->memory.memoryHeapCount > 0;
+    if (budget_known) {
         chain(&memory, &budget, VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_MEMORY_BUDGET_PROPERTIES_EXT);
-    if (p->api_version >= VK_API_VERSION_1_1)
         instance->vk.vkGetPhysicalDeviceMemoryProperties2(p->handle, &memory);
-    else
-        instance->vk.vkGetPhysicalDeviceMemoryProperties(p->handle, &memory.memoryProperties);
-    p->memory = memory.memoryProperties;
+    }
 
     pum_device_info *info = &a->info;
     info->heap_count = p->memory.memoryHeapCount;

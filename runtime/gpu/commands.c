@@ -68,6 +68,7 @@ pum_status gpu_commands_create(struct pum_device *device, int32_t max_dispatches
     if (max_dispatches < 0 || max_bindings < 0 || max_timestamps < 0)
         return pum_fail(PUM_E_ARGUMENT, "commands with a negative room");
     PUM_TRY(gpu_device_status(device));
+    PUM_TRY(gpu_stream_prepare(device));
     struct gpu_commands *c = pum_alloc(device->context, 1, sizeof(*c));
     if (!c)
         return PUM_E_MEMORY;

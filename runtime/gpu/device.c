@@ -261,7 +261,6 @@ pum_status gpu_device_open(pum_context *context, const pum_device_params *params
     }
     take_adapter(device, index, &mask);
     PUM_TRY_GOTO(create_handle(device), fail);
-    PUM_TRY_GOTO(gpu_stream_init(device), fail);
     PUM_TRY_GOTO(gpu_kernel_lists_init(device), fail);
     PUM_TRY_GOTO(gpu_pipeline_cache_init(device), fail);
     pum_log(context, PUM_LOG_INFO, "device %d: %s, %s, tier %d (%s)", index, device->info.name,

@@ -33,6 +33,7 @@ struct gpu_staging {
 
 struct gpu_stream {
     struct base_lock lock;
+    bool ready;
     VkSemaphore timeline;          /* VK_NULL_HANDLE: the fences are used */
     PFN_vkWaitSemaphores wait_semaphores;
     PFN_vkGetSemaphoreCounterValue get_counter;
@@ -139,7 +140,9 @@ void gpu_device_name(struct pum_device *device, VkObjectType type, uint64_t hand
                      const char *name);
 
 /* --- stream.c --- */
-pum_status gpu_stream_init(struct pum_device *device);
+/* Makes the semaphore or the fences, once; before anything is recorded, since drivers that only
+ * compile have neither. */
+pum_status gpu_stream_prepare(struct pum_device *device);
 void gpu_stream_finish(struct pum_device *device);
 
 /* --- staging.c --- */

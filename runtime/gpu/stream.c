@@ -32,16 +32,30 @@ static pum_status init_timeline(struct pum_device *device)
     return PUM_OK;
 }
 
-pum_status gpu_stream_init(struct pum_device *device)
+static pum_status init_fences(struct pum_device *device)
 {
-    if (device->physical->timeline && !device->hooks.hide_timeline)
-        return init_timeline(device);
     VkFenceCreateInfo info = {.sType = VK_STRUCTURE_TYPE_FENCE_CREATE_INFO};
     for (int i = 0; i < GPU_FENCE_RING; ++i)
-        PUM_TRY(GPU_VK(device, device->vk.vkCreateFence(device->handle, &info,
-                                                        gpu_callbacks(device),
-                                                        &device->stream.fences[i])));
+        if (!device->stream.fences[i])
+            PUM_TRY(GPU_VK(device, device->vk.vkCreateFence(device->handle, &info,
+                                                            gpu_callbacks(device),
+                                                            &device->stream.fences[i])));
     return PUM_OK;
+}
+
+pum_status gpu_stream_prepare(struct pum_device *device)
+{
+    struct gpu_stream *stream = &device->stream;
+    pum_status status = PUM_OK;
+    base_lock_take(&stream->lock);
+    if (!stream->ready) {
+        status = device->physical->timeline && !device->hooks.hide_timeline
+                     ? init_timeline(device)
+                     : init_fences(device);
+        stream->ready = status == PUM_OK;
+    }
+    base_lock_release(&stream->lock);
+    return status;
 }
 
 void gpu_stream_finish(struct pum_device *device)

@@ -60,7 +60,9 @@ static void test_select(void **state)
     const pum_device_info *info = pum_device_get_info(f.device);
     char index[16];
     snprintf(index, sizeof(index), "%d", info->index);
-    const char *const good[] = {index, info->uuid, info->name};
+    /* A driver that only compiles may have no UUID. */
+    bool known = strspn(info->uuid, "0-") < strlen(info->uuid);
+    const char *const good[] = {index, known ? info->uuid : index, info->name};
     for (size_t i = 0; i < PUM_COUNT_OF(good); ++i) {
         pum_device *other;
         test_must(pum_device_open(f.context, &(pum_device_params){.select = good[i]}, &other));
