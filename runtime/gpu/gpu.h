@@ -105,7 +105,9 @@ pum_status gpu_commands_dispatch(struct gpu_commands *commands, struct gpu_pipel
                                  const struct gpu_range *ranges, const void *push,
                                  const uint32_t base[3], const uint32_t groups[3],
                                  const char *label);
-/* Everything before (shader writes, transfers, host writes) happens before everything after. */
+/* Everything before (shader writes, transfers) happens before everything after, earlier
+ * submissions included: a recording that uses what those wrote begins with a barrier. What the host
+ * wrote before the submission is seen without one. */
 void gpu_commands_barrier(struct gpu_commands *commands);
 /* Shader and transfer writes before become visible to the host after the wait. */
 void gpu_commands_barrier_host(struct gpu_commands *commands);

@@ -18,6 +18,7 @@
  */
 #include "gpu_fixture.h"
 
+#include <dirent.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -145,4 +146,18 @@ void gpu_fixture_folder(char path[256])
     const char *base = getenv("TMPDIR");
     snprintf(path, 256, "%s/pumice-gpu-XXXXXX", base && base[0] ? base : "/tmp");
     assert_non_null(mkdtemp(path));
+}
+
+void gpu_fixture_remove_folder(const char *path)
+{
+    DIR *directory = opendir(path);
+    for (struct dirent *entry; directory && (entry = readdir(directory));) {
+        char file[600];
+        snprintf(file, sizeof(file), "%.300s/%.255s", path, entry->d_name);
+        if (entry->d_name[0] != '.')
+            (void)unlink(file);
+    }
+    if (directory)
+        closedir(directory);
+    (void)rmdir(path);
 }

@@ -36,7 +36,8 @@ void gpu_fixture_open_running(struct gpu_fixture *f, const pum_device_params *pa
                               const struct gpu_hooks *hooks);
 /* Ends both and checks that every host allocation was freed. */
 void gpu_fixture_close(struct gpu_fixture *f);
-/* A fresh folder. */
+/* A fresh folder; and its end, with the files in it. */
 void gpu_fixture_folder(char path[256]);
+void gpu_fixture_remove_folder(const char *path);
 
 #endif

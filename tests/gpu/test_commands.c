@@ -353,6 +353,7 @@ static pum_status submit_job(void *user, int32_t index)
         struct saxpy_push push = {0, 2.0f, 1}; /* writes nothing: the threads share the buffers */
         PUM_TRY(gpu_commands_create(s->f.device, 1, 2, 0, "thread", &commands[i]));
         PUM_TRY(gpu_commands_begin(commands[i]));
+        gpu_commands_barrier(commands[i]);
         PUM_TRY(gpu_commands_dispatch(commands[i], s->saxpy, s->ranges, &push, no_base,
                                       all_groups, NULL));
         PUM_TRY(gpu_commands_end(commands[i]));

@@ -233,6 +233,7 @@ static void test_quarantine(void **state)
         assert_int_equal(f.warning_count, 0);
         gpu_fixture_close(&f);
     }
+    gpu_fixture_remove_folder(folder);
 }
 
 int main(void)

@@ -77,16 +77,8 @@ static int setup(void **state)
 static int teardown(void **state)
 {
     (void)state;
-    DIR *directory = opendir(folder);
-    for (struct dirent *entry; directory && (entry = readdir(directory));) {
-        char path[600];
-        snprintf(path, sizeof(path), "%s/%s", folder, entry->d_name);
-        if (entry->d_name[0] != '.')
-            unlink(path);
-    }
-    if (directory)
-        closedir(directory);
-    return rmdir(folder);
+    gpu_fixture_remove_folder(folder);
+    return 0;
 }
 
 static void test_written_and_loaded(void **state)
