@@ -101,8 +101,8 @@ pum_status graph_prune(struct pum_graph *graph)
     while (depth > 0) {
         const struct graph_node *node = &graph->nodes[stack[--depth]];
         for (int32_t i = 0; i < node->input_count; i++) {
-            int32_t producer =
-                node->inputs[i] == GRAPH_NONE ? GRAPH_NONE : graph->tensors[node->inputs[i]].producer;
+            const struct graph_tensor *tensor = graph_input_of(graph, node, i);
+            int32_t producer = tensor == NULL ? GRAPH_NONE : tensor->producer;
             if (producer != GRAPH_NONE && !wanted[producer]) {
                 wanted[producer] = true;
                 stack[depth++] = producer;

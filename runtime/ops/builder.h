@@ -8,8 +8,8 @@
 
 #include "ops/op.h"
 
-/* Fills in types and ranks of a node's outputs (all present) as far as they follow from inputs whose
- * shapes are not all known. */
+/* Fills in types and ranks of a node's outputs (all present) as far as they follow from inputs
+ * whose shapes are not all known. */
 void builder_guess(struct pum_graph *graph, const struct graph_node *node);
 
 #endif

@@ -2,9 +2,9 @@
  *
  * builder_guess.c - what can be said of a node's results while some input shapes are unknown: the
  * element type, the rank, and for Shape the number of axes. Readers need these to bring old forms
- * up (the type of a limit, the last axis); planning does not: it infers everything from real shapes.
- * A wrong answer would be worse than none, so an operator that is not listed says nothing.
- * Tests: tests/graph/test_builder.c.
+ * up (the type of a limit, the last axis); planning does not: it infers everything from real
+ * shapes. Here stand the operators whose result differs from input 0 in type or rank; a test holds
+ * every operator's cases against its shape rule. Tests: tests/graph/test_builder.c.
  */
 #include "ops/builder.h"
 
@@ -12,29 +12,21 @@
 
 #define UNKNOWN_RANK (-1)
 
-static const struct graph_tensor *input_of(const struct pum_graph *graph,
-                                           const struct graph_node *node, int32_t index)
-{
-    return graph_input_of(graph, node, index);
-}
-
 /* --- Type ------------------------------------------------------------------------------------- */
 
 static enum pum_dtype input_dtype(const struct pum_graph *graph, const struct graph_node *node,
                                   int32_t index)
 {
-    const struct graph_tensor *tensor = input_of(graph, node, index);
+    const struct graph_tensor *tensor = graph_input_of(graph, node, index);
     return tensor == NULL ? PUM_DTYPE_NONE : tensor->desc.dtype;
 }
 
 static enum pum_dtype first_dtype(const struct pum_graph *graph, const struct graph_node *node)
 {
+    /* Comparisons stand together in the table. */
+    if (node->op >= OP_EQUAL && node->op <= OP_LESSOREQUAL)
+        return PUM_DTYPE_BOOL;
     switch (node->op) {
-    case OP_EQUAL:
-    case OP_GREATER:
-    case OP_GREATEROREQUAL:
-    case OP_LESS:
-    case OP_LESSOREQUAL:
     case OP_ISNAN:
     case OP_ISINF:
         return PUM_DTYPE_BOOL;
@@ -80,7 +72,7 @@ static enum pum_dtype later_dtype(const struct graph_node *node, enum pum_dtype 
 static int32_t input_rank(const struct pum_graph *graph, const struct graph_node *node,
                           int32_t index)
 {
-    const struct graph_tensor *tensor = input_of(graph, node, index);
+    const struct graph_tensor *tensor = graph_input_of(graph, node, index);
     return tensor == NULL ? UNKNOWN_RANK : tensor->rank_hint;
 }
 
@@ -88,7 +80,7 @@ static int32_t input_rank(const struct pum_graph *graph, const struct graph_node
 static int32_t list_length(const struct pum_graph *graph, const struct graph_node *node,
                            int32_t index)
 {
-    const struct graph_tensor *tensor = input_of(graph, node, index);
+    const struct graph_tensor *tensor = graph_input_of(graph, node, index);
 
     if (tensor == NULL || tensor->desc.shape.rank != 1 || tensor->desc.shape.dims[0] < 0 ||
         tensor->desc.shape.dims[0] > PUM_MAX_RANK)
@@ -123,7 +115,7 @@ static int32_t reduced_rank(const struct pum_graph *graph, const struct graph_no
     if (node->op == OP_ARGMAX || node->op == OP_ARGMIN)
         return rank - 1;
     int32_t axes = list_length(graph, node, 1);
-    if (input_of(graph, node, 1) == NULL)
+    if (graph_input_of(graph, node, 1) == NULL)
         return node_int(node, "noop_with_empty_axes", 0) != 0 ? rank : 0;
     return axes < 1 ? UNKNOWN_RANK : rank - axes; /* an empty list means all, or none */
 }
@@ -137,51 +129,20 @@ static int32_t matmul_rank(int32_t a, int32_t b)
     return a > b ? a : b;
 }
 
-/* Ranks that follow from the ranks of two inputs or from the length of a list. */
-static int32_t derived_rank(const struct pum_graph *graph, const struct graph_node *node)
+static int32_t expanded_rank(int32_t rank, int32_t length)
 {
-    int32_t first = input_rank(graph, node, 0);
-    int32_t second = input_rank(graph, node, 1);
-
-    switch (node->op) {
-    case OP_MATMUL:
-        return matmul_rank(first, second);
-    case OP_RESHAPE:
-        return list_length(graph, node, 1);
-    case OP_CONSTANTOFSHAPE:
-        return list_length(graph, node, 0);
-    case OP_EXPAND: {
-        int32_t length = list_length(graph, node, 1);
-        return first == UNKNOWN_RANK || length == UNKNOWN_RANK ? UNKNOWN_RANK
-               : first > length                                ? first
-                                                               : length;
-    }
-    case OP_SQUEEZE: {
-        int32_t axes = list_length(graph, node, 1);
-        return axes == UNKNOWN_RANK ? UNKNOWN_RANK : plus(first, 0, -axes);
-    }
-    case OP_UNSQUEEZE:
-        return plus(first, list_length(graph, node, 1), 0);
-    case OP_GATHER:
-        return plus(first, second, -1);
-    case OP_ONEHOT:
-        return plus(first, 1, 0);
-    case OP_GATHERELEMENTS:
-        return first != UNKNOWN_RANK ? first : second;
-    case OP_CONCAT:
-        for (int32_t i = 0; i < node->input_count && first == UNKNOWN_RANK; i++)
-            first = input_rank(graph, node, i);
-        return first;
-    default:
+    if (rank == UNKNOWN_RANK || length == UNKNOWN_RANK)
         return UNKNOWN_RANK;
-    }
+    return rank > length ? rank : length;
 }
 
 static int32_t first_rank(const struct pum_graph *graph, const struct graph_node *node)
 {
-    /* The table's families stand together (ops.inc). */
-    if (node->op <= OP_DROPOUT || node->op == OP_PRELU)
-        return input_rank(graph, node, 0);
+    int32_t rank = input_rank(graph, node, 0);
+    int32_t second = input_rank(graph, node, 1);
+    int32_t length = list_length(graph, node, 1);
+
+    /* Families stand together in the table. */
     if (node->op >= OP_ADD && node->op <= OP_WHERE)
         return broadcast_rank(graph, node);
     if (node->op >= OP_REDUCESUM && node->op <= OP_ARGMIN)
@@ -194,45 +155,27 @@ static int32_t first_rank(const struct pum_graph *graph, const struct graph_node
         return 0;
     case OP_GEMM:
     case OP_FLATTEN:
-    case OP_EYELIKE:
         return 2;
-    case OP_CUMSUM:
-    case OP_TOPK:
-    case OP_SOFTMAX:
-    case OP_LOGSOFTMAX:
-    case OP_HARDMAX:
-    case OP_LAYERNORMALIZATION:
-    case OP_BATCHNORMALIZATION:
-    case OP_INSTANCENORMALIZATION:
-    case OP_GROUPNORMALIZATION:
-    case OP_RMSNORMALIZATION:
-    case OP_LPNORMALIZATION:
-    case OP_LRN:
-    case OP_MEANVARIANCENORMALIZATION:
-    case OP_ATTENTION:
-    case OP_CONV:
-    case OP_CONVTRANSPOSE:
-    case OP_MAXPOOL:
-    case OP_AVERAGEPOOL:
-    case OP_LPPOOL:
-    case OP_GLOBALAVERAGEPOOL:
-    case OP_GLOBALMAXPOOL:
-    case OP_GLOBALLPPOOL:
-    case OP_TRANSPOSE:
-    case OP_SLICE:
-    case OP_SPLIT:
-    case OP_TILE:
-    case OP_PAD:
-    case OP_DEPTHTOSPACE:
-    case OP_SPACETODEPTH:
-    case OP_REVERSESEQUENCE:
-    case OP_TRILU:
-    case OP_SCATTERELEMENTS:
-    case OP_SCATTERND:
-    case OP_RESIZE:
-        return input_rank(graph, node, 0);
+    case OP_MATMUL:
+        return matmul_rank(rank, second);
+    case OP_RESHAPE:
+        return length;
+    case OP_CONSTANTOFSHAPE:
+        return list_length(graph, node, 0);
+    case OP_EXPAND:
+        return expanded_rank(rank, length);
+    case OP_SQUEEZE:
+        return length == UNKNOWN_RANK ? UNKNOWN_RANK : plus(rank, 0, -length);
+    case OP_UNSQUEEZE:
+        return plus(rank, length, 0);
+    case OP_GATHER:
+        return plus(rank, second, -1);
+    case OP_ONEHOT:
+        return plus(rank, 1, 0);
+    case OP_GATHERND:
+        return UNKNOWN_RANK;
     default:
-        return derived_rank(graph, node);
+        return rank;
     }
 }
 
@@ -240,7 +183,7 @@ static int32_t first_rank(const struct pum_graph *graph, const struct graph_node
 static void guess_shape(const struct pum_graph *graph, const struct graph_node *node,
                         struct graph_tensor *output)
 {
-    const struct graph_tensor *list = input_of(graph, node, 1);
+    const struct graph_tensor *list = graph_input_of(graph, node, 1);
 
     if (node->op == OP_SIZE)
         output->desc.shape = (struct shape){0};

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
  * onnx_external.c - weights in files beside the model. A location is a path inside the model's
- * folder or below: no absolute path, no "..", and no symbolic link that leads out (the resolved path
- * is what is compared and opened). Each file is mapped once and kept by the graph.
+ * folder or below: no absolute path, no "..", and no symbolic link that leads out (the resolved
+ * path is what is compared and opened). Each file is mapped once and kept by the graph.
  * Tests: tests/onnx/test_onnx_external.c.
  */
 #include "onnx_reader.h"
@@ -179,8 +179,8 @@ static pum_status read_place(struct onnx_reader *reader, const Onnx__TensorProto
         else if (strcmp(key, "length") == 0)
             good = out_place->has_length = parse_size(value, &out_place->length);
         if (!good)
-            return onnx_fail(reader, PUM_E_FORMAT, "tensor '%.200s': external data has %s '%.100s', "
-                             "not a number of bytes", name, key, value);
+            return onnx_fail(reader, PUM_E_FORMAT, "tensor '%.200s': external data has %s "
+                             "'%.100s', not a number of bytes", name, key, value);
     }
     if (out_place->location == NULL)
         return onnx_fail(reader, PUM_E_FORMAT, "tensor '%.200s': external data has no location",

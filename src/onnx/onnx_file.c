@@ -17,8 +17,8 @@
 #include <unistd.h>
 
 #define MESSAGE_BYTES 8000
-/* Parsed numbers take up to 8 times their bytes in the file; small messages take more, but a file of
- * many small messages is small. */
+/* Parsed numbers take up to 8 times their bytes in the file; small messages take more, but a file
+ * of many small messages is small. */
 #define MEMORY_FACTOR 16
 #define MEMORY_FLOOR ((size_t)64 << 20)
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
  * onnx_graph.c - the model as a whole: versions, every tensor name and where it comes from, the
- * order of the nodes (files are usually sorted, but nothing relies on it), inputs and outputs. Names
- * stand in a sorted array, so no file can make looking one up slow. No recursion.
+ * order of the nodes (files are usually sorted, but nothing relies on it), inputs and outputs.
+ * Names stand in a sorted array, so no file can make looking one up slow. No recursion.
  * Tests: tests/onnx/test_onnx_file.c, test_onnx_hostile.c.
  */
 #include "onnx_reader.h"
@@ -191,8 +191,8 @@ static pum_status add_input(struct onnx_reader *reader, const Onnx__ValueInfoPro
                          "ONNX, which is not supported", info->name,
                          info->type->tensor_type->elem_type);
     if (rank < 0)
-        return onnx_fail(reader, PUM_E_UNSUPPORTED, "input '%.200s' declares no shape; at least its "
-                         "number of axes must be known", info->name);
+        return onnx_fail(reader, PUM_E_UNSUPPORTED, "input '%.200s' declares no shape; at least "
+                         "its number of axes must be known", info->name);
     entry->value = pum_input(reader->graph, info->name, dtype, rank, dims);
     return pum_graph_status(reader->graph);
 }

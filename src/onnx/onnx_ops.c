@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT
  *
- * onnx_ops.c - the operators that the reader takes: name, attributes of all opsets from 7 to 17 with
- * their kinds, the name in Pumice's table where it differs, and the upgrade of older forms. A file's
- * operators are checked against it before anything is built, so that one message lists all that is
- * missing. Rows are sorted by name. Tests: tests/onnx/test_onnx_upgrade.c.
+ * onnx_ops.c - the operators that the reader takes: name, attributes of all opsets from 7 to 17
+ * with their kinds, the name in Pumice's table where it differs, and the upgrade of older forms. A
+ * file's operators are checked against it before anything is built, so that one message lists all
+ * that is missing. Rows are sorted by name. Tests: tests/onnx/test_onnx_upgrade.c.
  */
 #include "onnx_reader.h"
 

@@ -122,8 +122,8 @@ pum_status onnx_up_dropout(struct onnx_node *node)
     return onnx_bind(node, 1, onnx_step(node, "Cast", &outputs[1], 1, &to, 1));
 }
 
-/* Before opset 13 the axes from `axis` on are one: the input is flattened to two axes, and its shape
- * restored afterwards. With axis the last one that is the same as today's meaning. */
+/* Before opset 13 the axes from `axis` on are one: the input is flattened to two axes, and its
+ * shape restored afterwards. With axis the last one that is the same as today's meaning. */
 pum_status onnx_up_softmax(struct onnx_node *node)
 {
     bool old = node->reader->opset < 13;

@@ -221,8 +221,8 @@ pum_status onnx_up_fused_matmul(struct onnx_node *node)
     if (onnx_take_int(node, "transBatchA", 0) != 0 || onnx_take_int(node, "transBatchB", 0) != 0)
         return onnx_refuse(node, "transBatchA and transBatchB are not supported");
     if (node->input_count != 2)
-        return onnx_fail(node->reader, PUM_E_FORMAT, "node '%.200s' (FusedMatMul) has %d inputs; it "
-                         "takes 2", node->name, node->input_count);
+        return onnx_fail(node->reader, PUM_E_FORMAT, "node '%.200s' (FusedMatMul) has %d inputs; "
+                         "it takes 2", node->name, node->input_count);
     if (alpha == 1.0f)
         return onnx_emit(node, "MatMul");
     pum_value product = onnx_step(node, "MatMul", node->inputs, 2, node->attrs, node->attr_count);

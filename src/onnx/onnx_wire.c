@@ -318,8 +318,8 @@ pum_status onnx_parse(struct onnx_reader *reader)
     if (reader->model == NULL && reader->memory.capped)
         return out_of_memory(reader);
     if (reader->model == NULL)
-        return onnx_fail(reader, PUM_E_FORMAT, "not an ONNX file, or damaged: a field has the wrong "
-                         "type");
+        return onnx_fail(reader, PUM_E_FORMAT, "not an ONNX file, or damaged: a field has the "
+                         "wrong type");
     if (reader->model->graph == NULL)
         return onnx_fail(reader, PUM_E_FORMAT, "not an ONNX file, or damaged: it holds no graph");
     return PUM_OK;

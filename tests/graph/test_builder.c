@@ -3,7 +3,8 @@
  * test_builder.c - building through pumice_graph.h: shapes that are known at once, types and ranks
  * where they are not, sticky errors with their messages, every shorthand.
  */
-#include "ops/op.h"
+#include "ops/builder.h"
+#include "ops/op_case.h"
 
 #include <math.h>
 #include <setjmp.h>
@@ -156,7 +157,8 @@ static void test_mistakes(void **state)
     (void)input("x", 0, NULL);
     assert_int_equal(pum_graph_finish(graph), PUM_E_FORMAT);
     check_mistake(PUM_E_FORMAT, "no output");
-    pum_attr twice[] = {{.name = "axis", .kind = PUM_ATTR_INT}, {.name = "axis", .kind = PUM_ATTR_INT}};
+    pum_attr twice[] = {{.name = "axis", .kind = PUM_ATTR_INT},
+                        {.name = "axis", .kind = PUM_ATTR_INT}};
     pum_node_params params = {.op = "Softmax", .inputs = values, .input_count = 1,
                               .attrs = twice, .attr_count = 2};
     values[0] = input("x", DIMS(2));
@@ -303,6 +305,53 @@ static void test_unknown_shapes(void **state)
     assert_int_equal(pum_graph_status(graph), PUM_OK);
 }
 
+/* What is guessed of a case without its shapes must be what its rule says of it with them. */
+static void check_guess(const struct op_case *test)
+{
+    struct op_case_data data;
+    int32_t ids[64], outs[16];
+    if (op_case_parse(context, test, 1, &data) != PUM_OK)
+        fail_msg("%s", pum_last_error());
+    struct host_tensor inputs[64] = {0}, results[16] = {0};
+    assert_true(data.input_count <= 64 && data.output_count <= 16);
+    for (int32_t i = 0; i < data.input_count; i++) {
+        inputs[i] = data.inputs[i].tensor;
+        ids[i] = inputs[i].desc.dtype == PUM_DTYPE_NONE
+                     ? GRAPH_NONE
+                     : graph_add_tensor(graph, "input", &inputs[i].desc);
+    }
+    for (int32_t i = 0; i < data.output_count; i++)
+        outs[i] = graph_add_tensor(graph, "output", &(struct tensor_desc){.shape.rank = -1});
+    int32_t id = graph_add_node(graph, (int32_t)test->op, "case", ids, data.input_count, outs,
+                                data.output_count, data.attrs, data.attr_count);
+    assert_true(id >= 0);
+    struct op_call call = {.context = context, .node = &graph->nodes[id],
+                           .input_count = data.input_count, .inputs = inputs,
+                           .output_count = data.output_count, .outputs = results};
+    if (op_infer(&call) != PUM_OK)
+        fail_msg("%s:%d: %s", test->file, test->line, pum_last_error());
+    builder_guess(graph, &graph->nodes[id]);
+    for (int32_t i = 0; i < data.output_count; i++) {
+        const struct graph_tensor *guess = &graph->tensors[outs[i]];
+        if ((guess->rank_hint >= 0 && guess->rank_hint != results[i].desc.shape.rank) ||
+            (guess->desc.dtype != PUM_DTYPE_NONE && guess->desc.dtype != results[i].desc.dtype) ||
+            (guess->desc.shape.rank >= 0 &&
+             !shape_equal(&guess->desc.shape, &results[i].desc.shape)))
+            fail_msg("%s:%d: output %d: %s of rank %d is guessed as %s of rank %d", test->file,
+                     test->line, i, pum_dtype_name(results[i].desc.dtype),
+                     results[i].desc.shape.rank, pum_dtype_name(guess->desc.dtype),
+                     guess->rank_hint);
+    }
+    op_case_free(&data);
+}
+
+static void test_guesses(void **state)
+{
+    (void)state;
+    for (int32_t i = 0; i < op_case_count; i++)
+        check_guess(&op_cases[i]);
+}
+
 static char report_text[128];
 
 static void report(void *user, const char *op, int32_t count)
@@ -340,6 +389,7 @@ int main(void)
         WITH_GRAPH(test_mistakes),        WITH_GRAPH(test_finished_is_frozen),
         WITH_GRAPH(test_declared_type),   WITH_GRAPH(test_symbols),
         WITH_GRAPH(test_shorthand_shapes), WITH_GRAPH(test_unknown_shapes),
+        WITH_GRAPH(test_guesses),
         WITH_GRAPH(test_each_op),         WITH_GRAPH(test_own_error),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -13,7 +13,7 @@
 #include <cmocka.h>
 
 #define SHAPE(...)                                                                                 \
-    shape_of((int32_t)(sizeof((int64_t[]){__VA_ARGS__}) / sizeof(int64_t)), (int64_t[]){__VA_ARGS__})
+    shape_of((int32_t)(sizeof((int64_t[]){__VA_ARGS__}) / 8), (int64_t[]){__VA_ARGS__})
 
 static void test_counts(void **state)
 {

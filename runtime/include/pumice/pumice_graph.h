@@ -13,8 +13,8 @@
  *     pum_status status = pum_graph_finish(g);
  *
  * Errors are sticky: after the first mistake every builder function returns PUM_NO_VALUE and does
- * nothing, and pum_graph_finish returns the status, with a message that names the node. So a network
- * can be written without a check on each line.
+ * nothing, and pum_graph_finish returns the status, with a message that names the node. So a
+ * network can be written without a check on each line.
  */
 #ifndef PUMICE_PUMICE_GRAPH_H
 #define PUMICE_PUMICE_GRAPH_H
@@ -199,7 +199,7 @@ PUM_API pum_value pum_max_pool(pum_graph *graph, pum_value x, int32_t kernel, in
 
 /* --- Looking at a graph ----------------------------------------------------------------------- */
 
-/* A declared input or output. Symbolic dims are negative; pum_graph_symbol_name gives their names. */
+/* A declared input or output. Symbolic dims are negative: pum_graph_symbol_name has the names. */
 typedef struct pum_port_info {
     const char *name;
     pum_dtype dtype;
