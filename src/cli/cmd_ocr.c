@@ -246,9 +246,10 @@ const struct command cmd_ocr = {
     .summary = "read the text in pictures",
     .usage = "ocr IMAGE... [--draw OUT.png] [--json]",
     .help = "Prints the text of PNG and JPEG pictures in reading order, a line of text a line.\n"
-            "Lines may be turned by any angle, pages may be upside down or have columns. A picture\n"
-            "without text gives no output. The models are those of `tools/fetch_models`, looked\n"
-            "for in --models, $PUMICE_OCR_MODELS and ~/.cache/" MODELS_FOLDER ".\n\n"
+            "Lines may be turned by any angle, pages may be upside down or have columns. For a\n"
+            "picture without text nothing is printed. The models are those of\n"
+            "`tools/fetch_models`, looked for in --models, $PUMICE_OCR_MODELS and\n"
+            "~/.cache/" MODELS_FOLDER ".\n\n"
             "  pumice ocr page.png\n"
             "  pumice ocr photo.jpg --draw boxes.png --time\n"
             "  pumice ocr *.png --json > text.json\n"

@@ -40,8 +40,8 @@ static pum_status ops(struct cli *cli, bool markdown)
         table_begin(&table, "lllll", headers);
     if (markdown)
         puts("# Operators\n\nPrinted from the operator table by `pumice ops --markdown`. The "
-             "meaning is that of ONNX opset 17.\n\"host\": no kernel; such a step runs on the CPU by "
-             "its reference.\n\n| operator | inputs | outputs | runs on | meaning |\n"
+             "meaning is that of ONNX opset 17.\n\"host\": no kernel; such a step runs on the CPU "
+             "by its reference.\n\n| operator | inputs | outputs | runs on | meaning |\n"
              "|---|---|---|---|---|");
     for (int32_t i = 0; i < pum_op_count(); i++) {
         pum_op_info info;

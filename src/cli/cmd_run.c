@@ -250,8 +250,8 @@ const struct command cmd_run = {
     .name = "run",
     .summary = "run an ONNX model",
     .usage = "run MODEL --input NAME=FILE... [--output DIR]",
-    .help = "A .npy file must have the type and shape that the model declares (see `pumice info`).\n"
-            " A PNG or JPEG picture becomes RGB in 0..1 for a float32 input, 0..255 for a\n"
+    .help = "A .npy file must have the type and shape that the model declares (`pumice info`).\n"
+            "A PNG or JPEG picture becomes RGB in 0..1 for a float32 input, 0..255 for a\n"
             "uint8 one, at the declared size. With one input the name may be left out. Without\n"
             "--output a summary of each output is printed.\n\n"
             "  pumice run model.onnx --input x=x.npy --output results\n"

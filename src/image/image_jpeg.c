@@ -115,9 +115,9 @@ pum_status image_decode_jpeg(struct image *image, const uint8_t *data, size_t si
         return fault_set(fault, PUM_E_MEMORY, "out of memory");
     int width = 0, height = 0, subsampling = 0, colour_space = 0;
     pum_status status = PUM_OK;
-    if (tjDecompressHeader3(decoder, data, (unsigned long)size_bytes, &width, &height, &subsampling,
-                            &colour_space) != 0 &&
-        is_truncated(decoder))
+    int rc = tjDecompressHeader3(decoder, data, (unsigned long)size_bytes, &width, &height,
+                                 &subsampling, &colour_space);
+    if (width < 1 || height < 1 || (rc != 0 && is_truncated(decoder)))
         status = fault_set(fault, PUM_E_FORMAT, "the JPEG file is damaged (%s)",
                            tjGetErrorStr2(decoder));
     if (status == PUM_OK)

@@ -3,8 +3,8 @@
  * ocr.c - the chain: the picture goes to the detector at a workable size; each box is cut out and
  * straightened; the classifier tells which lines are upside down; the way that most text lies is
  * the way of the page; the recogniser spells each line, and where a line disagrees with its page,
- * both ways, of which the surer one counts. Sizes are rounded up to a few steps, so that few plans are
- * made. Tests: tests/image/test_ocr_post.c (the parts), tests/cli (the whole).
+ * both ways, of which the surer one counts. Sizes are rounded up to a few steps, so that
+ * few plans are made. Tests: tests/image/test_ocr_post.c (the parts), tests/cli (the whole).
  */
 #include "ocr.h"
 
