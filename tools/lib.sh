@@ -91,7 +91,7 @@ install_packages() {
     local missing entry name names=()
     list_packages "$@" > /dev/null
     if ! has_apt; then
-        printf 'This system (%s) is neither Debian nor Ubuntu. Please install, by its own means:\n' \
+        printf 'This system (%s) is neither Debian nor Ubuntu. Please install by its means:\n' \
             "$(os_release PRETTY_NAME)" >&2
         list_packages "$@" | sed 's/|/ or /g; s/^/    /' >&2
         printf "(Debian's names), then build by: cmake -G Ninja -B build && ninja -C build\n" >&2

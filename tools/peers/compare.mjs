@@ -75,7 +75,8 @@ function inputFile(model, shape) {
 function pumiceRun(model, shape, extra, environment) {
     const args = ['run', path.join(MODEL_FOLDER, model.file), '--input',
         `x=${inputFile(model, shape)}`, ...extra];
-    return start(options.pumice, args, { PUMICE_CACHE_DIR: path.join(work, 'cache'), ...environment });
+    return start(options.pumice, args,
+        { PUMICE_CACHE_DIR: path.join(work, 'cache'), ...environment });
 }
 
 function ortWorker(provider, model, repeat, environment) {
@@ -114,7 +115,7 @@ function difference(want, got) {
         min = Math.min(min, value);
         max = Math.max(max, value);
         const error = Math.abs(value - got.data[i]);
-        worst = error > worst || Number.isNaN(error) ? (Number.isNaN(error) ? Infinity : error) : worst;
+        worst = Math.max(worst, Number.isNaN(error) ? Infinity : error);
     });
     return { difference: worst / (max - min) };
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// ort_worker.mjs PROVIDER MODEL SHAPE REPEAT - one process of ONNX Runtime: opens the model, runs it
-// 1 + REPEAT times and prints JSON: milliseconds of opening, of the first run, and of the others.
+// ort_worker.mjs PROVIDER MODEL SHAPE REPEAT - one process of ONNX Runtime: opens the model, runs
+// it 1 + REPEAT times and prints JSON: milliseconds of opening, of the first run and of the others.
 // A process of its own, because a driver's settings are read once and first runs are timed.
 
 import { makeInput, SEED } from './ocr_cases.mjs';
