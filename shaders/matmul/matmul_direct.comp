@@ -6,8 +6,6 @@
 //! binding b read
 //! binding bias read
 //! binding y readwrite
-//! binding e0 read
-//! binding e1 read
 //! spec    0 WG_X 8 | 4 | 16 | 32 | 64
 //! spec    3 TILE_M 16 | 8 | 4 | 2 | 1
 //! spec    4 ACCUMULATE 0 | 1

@@ -6,8 +6,6 @@
 //! binding b read
 //! binding bias read
 //! binding y readwrite
-//! binding e0 read
-//! binding e1 read
 //! spec    3 TRANS_A 0 | 1
 //! spec    4 TRANS_B 0 | 1
 //! spec    5 ACCUMULATE 0 | 1

@@ -6,8 +6,6 @@
 //! binding b read
 //! binding bias read
 //! binding y readwrite
-//! binding e0 read
-//! binding e1 read
 //! spec    0 WG_X 128 | 64
 //! spec    3 ACCUMULATE 0 | 1
 //! kernel  matvec_rows_f32 store=f32 when=m==1,bt4==1 define=ROWS
