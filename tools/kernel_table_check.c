@@ -141,6 +141,18 @@ static void check_specs(struct front *front, const struct front_kernel *kernel,
     }
 }
 
+/* Invocations that a kernel's conditions ask of the device. */
+static int64_t asked_invocations(const struct front_kernel *kernel)
+{
+    int64_t asked = LEAST_INVOCATIONS;
+    for (uint32_t i = 0; i < kernel->condition_count; i++) {
+        const struct front_condition *condition = &kernel->conditions[i];
+        if (strcmp(condition->key, "invocations") == 0 && condition->compare == KERNEL_GE)
+            asked = condition->value;
+    }
+    return asked;
+}
+
 static void check_workgroup(const struct front *front, const struct front_kernel *kernel,
                             const struct spirv_info *info)
 {
@@ -161,10 +173,11 @@ static void check_workgroup(const struct front *front, const struct front_kernel
                          "kernel %s: ids 0 to 2 are the workgroup's size; spec %u %s does not set "
                          "axis %u", kernel->name, spec->id, spec->name, spec->id);
     }
-    if (fixed > LEAST_INVOCATIONS)
+    if (fixed > (uint64_t)asked_invocations(kernel))
         report_error(front->path, kernel->line,
                      "kernel %s: a fixed workgroup of %llu invocations; every device has only %d, "
-                     "make it a spec", kernel->name, (unsigned long long)fixed, LEAST_INVOCATIONS);
+                     "add when=invocations>=%llu or make it a spec", kernel->name,
+                     (unsigned long long)fixed, LEAST_INVOCATIONS, (unsigned long long)fixed);
 }
 
 void check_specs_used(const struct front *front)

@@ -248,6 +248,8 @@ bad "a capability without a word" "uses capability 10, for which runtime/base/ca
     's/T(s\[i\])/T(float(double(s[i]) * 2.0lf))/'
 bad "fixed workgroup" "a fixed workgroup of 256 invocations" \
     's/local_size_y = 1/local_size_y = 256/'
+bad "fixed workgroup, too little asked" "a fixed workgroup of 256 invocations" \
+    's/local_size_y = 1/local_size_y = 256/;s/store=f32$/& when=invocations>=255/'
 bad "workgroup axis" "constant_id 3 sets axis 1 of the workgroup" \
     's/local_size_y = 1/local_size_y_id = 3/'
 bad "id kept for the workgroup" "ids 0 to 2 are the workgroup's size" \
