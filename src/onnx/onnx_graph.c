@@ -22,8 +22,11 @@ static pum_status check_versions(struct onnx_reader *reader)
             opset = model->opset_import[i]->version;
     }
     reader->opset = opset;
-    if (opset == 0)
+    if (opset == 0) {
+        /* Allowed if all operators are of other domains; then it is they that are not supported. */
+        ONNX_TRY(onnx_check_ops(reader));
         return onnx_fail(reader, PUM_E_FORMAT, "the file does not say which opset it uses");
+    }
     if (opset < ONNX_MIN_OPSET || opset > ONNX_MAX_OPSET)
         return onnx_fail(reader, PUM_E_UNSUPPORTED, "the file uses opset %lld; %d to %d are "
                          "supported (convert it, or export it again)", (long long)opset,

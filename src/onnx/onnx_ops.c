@@ -28,7 +28,7 @@ static const struct onnx_op default_ops[] = {
     {"AveragePool", POOL "count_include_pad:i", NULL, NULL},
     {"BatchNormalization", "epsilon:f momentum:f spatial:i training_mode:i", NULL,
      onnx_up_batch_norm},
-    {"Cast", "to:i", NULL, NULL},
+    {"Cast", "to:i", NULL, onnx_up_cast},
     {"CastLike", "", NULL, onnx_up_cast_like},
     {"Ceil", "", NULL, NULL},
     {"Celu", "alpha:f", NULL, NULL},

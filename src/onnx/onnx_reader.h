@@ -183,6 +183,7 @@ pum_status onnx_refuse(struct onnx_node *node, const char *what);
 pum_status onnx_up_axes(struct onnx_node *node);
 pum_status onnx_up_batch_norm(struct onnx_node *node);
 pum_status onnx_up_bias_gelu(struct onnx_node *node);
+pum_status onnx_up_cast(struct onnx_node *node);
 pum_status onnx_up_cast_like(struct onnx_node *node);
 pum_status onnx_up_clip(struct onnx_node *node);
 pum_status onnx_up_constant(struct onnx_node *node);

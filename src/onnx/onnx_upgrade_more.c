@@ -165,6 +165,17 @@ pum_status onnx_up_constant_of_shape(struct onnx_node *node)
     return status;
 }
 
+/* Strings and complex numbers are refused here, so that the message comes on loading. */
+pum_status onnx_up_cast(struct onnx_node *node)
+{
+    int64_t to = onnx_take_int(node, "to", 0);
+
+    if (to < 0 || to > INT32_MAX || onnx_dtype((int32_t)to) == PUM_DTYPE_NONE)
+        return onnx_refuse(node, "the type to cast to is not supported");
+    onnx_give(node, (pum_attr){.name = "to", .kind = PUM_ATTR_INT, .i = to});
+    return onnx_emit(node, "Cast");
+}
+
 pum_status onnx_up_cast_like(struct onnx_node *node)
 {
     pum_dtype dtype = onnx_value_dtype(node, onnx_input(node, 1));
