@@ -173,7 +173,7 @@ static void check_workgroup(const struct front *front, const struct front_kernel
                          "kernel %s: ids 0 to 2 are the workgroup's size; spec %u %s does not set "
                          "axis %u", kernel->name, spec->id, spec->name, spec->id);
     }
-    if (fixed > (uint64_t)asked_invocations(kernel))
+    if ((int64_t)fixed > asked_invocations(kernel))
         report_error(front->path, kernel->line,
                      "kernel %s: a fixed workgroup of %llu invocations; every device has only %d, "
                      "add when=invocations>=%llu or make it a spec", kernel->name,
