@@ -2,7 +2,7 @@
  *
  * lower.c - what every lowering does the same way: start a record with a kernel row, bind, spread
  * workgroups over the grid, apply a chain, check against the device's limits, emit. Pure: the sink
- * is the plan's. Tests: tests/ops/test_lower.c.
+ * is the plan's. Tests: tests/ops/test_elementwise_lower.c.
  */
 #include "ops/lower.h"
 

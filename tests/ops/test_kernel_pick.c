@@ -51,8 +51,8 @@ static const struct base_caps small = {.subgroup_size = 4,
                                        .max_storage_buffers = 4,
                                        .max_push_bytes = 128};
 
-static const char *pick(const struct base_caps *caps, enum kernel_store store, bool chain, int64_t k,
-                        int64_t n, char *why)
+static const char *pick(const struct base_caps *caps, enum kernel_store store, bool chain,
+                        int64_t k, int64_t n, char *why)
 {
     const struct kernel_number numbers[] = {{"k", k}, {"n", n}};
     const struct kernel_query query = {
