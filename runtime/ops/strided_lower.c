@@ -169,6 +169,9 @@ static pum_status emit_one(struct strided_lowering *work, struct strided_copy co
     struct lower_dispatch dispatch;
     enum kernel_store store = work->store;
     int32_t column_dim = tile_dim(work, &copy);
+    if (++work->emitted > STRIDED_MAX_DISPATCHES)
+        return pum_fail(PUM_E_UNSUPPORTED, "the copy would take more than %d dispatches",
+                        STRIDED_MAX_DISPATCHES);
     if (store == STORE_F16 && all_multiples(&copy, 2)) {
         store = STORE_I32;
         count_in(&copy, 2);
@@ -236,9 +239,6 @@ static pum_status lower_part(struct strided_lowering *work, const struct strided
     struct strided_copy flat = *copy, local;
     struct lower_binding bindings[2];
     strided_collapse(&flat);
-    if (++work->emitted > STRIDED_MAX_DISPATCHES)
-        return pum_fail(PUM_E_UNSUPPORTED, "the copy would take more than %d dispatches",
-                        STRIDED_MAX_DISPATCHES);
     if (flat.rank > MOVE_OUTER_RANK + 1) {
         int32_t dim = shortest_dim(&flat);
         return lower_halves(work, &flat, dim, flat.dims[dim] / 2);
