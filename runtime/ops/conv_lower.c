@@ -85,7 +85,9 @@ static pum_status lower_patches(const struct lower_call *call, const struct conv
     PUM_TRY(call->sink->scratch(call->sink,
                                 (uint64_t)(rows * conv->out_plane) * store_bytes(x->store),
                                 &patches.value));
-    PUM_TRY(lower_begin(call, "im2col", x->store, NULL, 0, &dispatch));
+    struct lower_call plain = *call; /* the chain belongs to the product */
+    plain.chain = NULL;
+    PUM_TRY(lower_begin(&plain, "im2col", x->store, NULL, 0, &dispatch));
     int64_t count = rows * w->out[1] * ((w->out[2] + 3) / 4);
     const struct push_im2col push = {.count = (uint32_t)count,
                                      .channels = (uint32_t)conv->in_channels,
@@ -105,7 +107,7 @@ static pum_status lower_patches(const struct lower_call *call, const struct conv
     lower_bind(&dispatch, 0, x);
     lower_bind(&dispatch, 1, &patches);
     lower_grid(call->caps, groups_of(&dispatch, count), dispatch.groups);
-    PUM_TRY(lower_emit(call, &dispatch));
+    PUM_TRY(lower_emit(&plain, &dispatch));
     return lower_product(call, conv, &patches);
 }
 

@@ -178,8 +178,9 @@ static pum_status apply_affine(struct match *match, int32_t conv_index, int32_t 
         return PUM_E_MEMORY;
     PUM_TRY(graph_set_inputs(graph, conv_index, inputs, 3));
     PUM_TRY(graph_note_fused(graph, conv_index, op_rows[graph->nodes[node_index].op].name));
-    match_replace(match, graph->nodes[node_index].outputs[0], graph->nodes[conv_index].outputs[0]);
-    graph_remove_node(graph, node_index);
+    int32_t output = graph->nodes[node_index].outputs[0];
+    match_remove(match, node_index);
+    match_replace(match, output, graph->nodes[conv_index].outputs[0]);
     return PUM_OK;
 }
 

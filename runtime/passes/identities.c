@@ -85,8 +85,9 @@ pum_status pass_drop_identities(struct pum_graph *graph) {
         if (in->dtype != out->dtype || !shape_equal(&in->shape, &out->shape) ||
             graph_is_output(graph, node->outputs[0]))
             continue;
-        match_replace(&match, node->outputs[0], input);
-        graph_remove_node(graph, i);
+        int32_t output = node->outputs[0];
+        match_remove(&match, i);
+        match_replace(&match, output, input);
     }
     match_end(&match);
     return graph_prune(graph);

@@ -104,6 +104,11 @@ pum_status match_rewrite(struct match *match, int32_t index, int32_t op, const i
     return replaced ? graph_note_fused(graph, index, replaced) : PUM_OK;
 }
 
+void match_remove(struct match *match, int32_t index) {
+    count_inputs(match, &match->graph->nodes[index], -1);
+    graph_remove_node(match->graph, index);
+}
+
 void match_replace(struct match *match, int32_t from, int32_t to) {
     graph_replace_uses(match->graph, from, to);
     if (from < match->use_capacity && to < match->use_capacity) {

@@ -36,6 +36,8 @@ const struct tensor_desc *match_desc(const struct match *match, int32_t tensor);
 pum_status match_rewrite(struct match *match, int32_t index, int32_t op, const int32_t *inputs,
                          int32_t input_count, const pum_attr *attrs, int32_t attr_count,
                          const char *replaced);
+/* Takes a node out; what it read has one use less. */
+void match_remove(struct match *match, int32_t index);
 /* Uses of `from` become uses of `to`. */
 void match_replace(struct match *match, int32_t from, int32_t to);
 /* Adds `op` with one output of this type and shape before node `index`; the output's id, or
