@@ -54,6 +54,9 @@ add_library(pumice SHARED ${PUMICE_OBJECTS})
 set_target_properties(pumice PROPERTIES
     VERSION ${PROJECT_VERSION} SOVERSION ${PROJECT_VERSION_MAJOR} LINKER_LANGUAGE C)
 target_link_libraries(pumice PRIVATE ${PUMICE_LIBRARY_DEPS})
+if(NOT PUMICE_SANITIZE AND NOT PUMICE_FUZZ) # their symbols come from the program
+    target_link_options(pumice PRIVATE -Wl,-z,defs)
+endif()
 target_include_directories(pumice PUBLIC
     "$<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}/runtime/include>"
     "$<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}>")
