@@ -29,7 +29,7 @@ static pum_status check_values(const struct lower_call *call)
 
 /* --- Gather ----------------------------------------------------------------------------------- */
 
-/* Rows of the table that one binding sees, each window beginning at a bindable offset; 0 if none. */
+/* Rows of the table that one binding sees, each window at a bindable offset; 0 if none. */
 static int64_t window_rows(const struct base_caps *caps, uint64_t row_bytes, int64_t rows)
 {
     uint64_t alignment = caps->storage_alignment > 4 ? caps->storage_alignment : 4;

@@ -2,8 +2,8 @@
  *
  * norm.c - normalisation of contiguous rows: LayerNormalization, RMSNormalization,
  * InstanceNormalization and GroupNormalization, which differ in what a row is and where an element
- * finds its scale; and BatchNormalization, whose statistics are given. Mean first, then the variance
- * around it, so that large offsets do no harm. Tests: tests/ops/test_reduce_norm.c.
+ * finds its scale; and BatchNormalization, whose statistics are given. Mean first, then the
+ * variance around it, so that large offsets do no harm. Tests: tests/ops/test_reduce_norm.c.
  */
 #include "ops/axes.h"
 #include "../../shaders/push/push_batchnorm.h"
@@ -191,8 +191,7 @@ static pum_status lower_layer(struct lower_call *call, uint32_t mode)
     for (int32_t i = 1; i < call->input_count; i++)
         if (call->inputs[i].desc.dtype != PUM_DTYPE_NONE &&
             shape_elements(&call->inputs[i].desc.shape) != plan.length)
-            return pum_fail(PUM_E_UNSUPPORTED, "input %d does not have an element for each of a row",
-                            i);
+            return pum_fail(PUM_E_UNSUPPORTED, "input %d does not have a row's elements", i);
     return lower_norm(call, &plan, inner.rank == 1 ? shape->rank - 1 : -1);
 }
 

@@ -2,8 +2,8 @@
  *
  * reduce.c - the Reduce* operators over any set of axes, and the global pools, which are the same
  * over all spatial axes. The input is seen as kept and reduced runs of axes with strides (no
- * transpose). Lowering is reduce_lower.c; ArgMax and ArgMin are in arg.c, CumSum and TopK in topk.c.
- * Tests: tests/ops/test_reduce_norm.c.
+ * transpose). Lowering is reduce_lower.c; ArgMax and ArgMin are in arg.c, CumSum and TopK in
+ * topk.c. Tests: tests/ops/test_reduce_norm.c.
  */
 #include "ops/reduce.h"
 

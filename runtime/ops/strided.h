@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT
  *
  * strided.h - one description of "elements to other places" that Transpose, Slice, Expand, Tile,
- * Concat, Split and DepthToSpace are turned into: y[out + sum i*out_stride] = x[in + sum i*in_stride].
- * Their references run it on the host, their lowerings emit it as dispatches.
- * Tests: tests/ops/test_move.c.
+ * Concat, Split and DepthToSpace are turned into:
+ * y[out + sum i*out_stride] = x[in + sum i*in_stride]. Their references run it on the host, their
+ * lowerings emit it as dispatches. Tests: tests/ops/test_move.c.
  */
 #ifndef PUM_OPS_STRIDED_H
 #define PUM_OPS_STRIDED_H

@@ -8,8 +8,8 @@
 //! kernel  gather_elements_b32 store=i32
 //! kernel  gather_elements_f16 store=f16 needs=f16_storage
 //
-// y[at] = x[at with the axis replaced by indices[at]]. x: any shape; indices, y: of the same rank, up
-// to six axes after joining; negative indices count from the end, all are clamped into x. One
+// y[at] = x[at with the axis replaced by indices[at]]. x: any shape; indices, y: of the same rank,
+// up to six axes after joining; negative indices count from the end, all are clamped into x. One
 // invocation writes one element. Exact: bits are moved as integers.
 #version 450
 #extension GL_GOOGLE_include_directive : require

@@ -9,8 +9,8 @@
 //! kernel  scatter_nd_f16 store=f16 needs=f16_storage
 //
 // y[indices[t, 0], ..., indices[t, width - 1], :] = updates[t, :]; y holds the data already.
-// indices: int32 [tuples, width], negative ones from the end, clamped; updates: [tuples, inner]. One
-// invocation moves one element; tuples must differ. Exact.
+// indices: int32 [tuples, width], negative ones from the end, clamped; updates: [tuples, inner].
+// One invocation moves one element; tuples must differ. Exact.
 #version 450
 #extension GL_GOOGLE_include_directive : require
 #include "bits.glsl"

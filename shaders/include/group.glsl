@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// group.glsl - one value of each invocation of a workgroup combined into one that all get: a tree in
-// shared memory, or subgroup arithmetic first (SUBGROUP defined; any subgroup size). `op` is a
+// group.glsl - one value of each invocation of a workgroup combined into one that all get: a tree
+// in shared memory, or subgroup arithmetic first (SUBGROUP defined; any subgroup size). `op` is a
 // constant. Include after dtype.glsl; the workgroup is one-dimensional, a power of two up to 256.
 // All invocations must call it. 1 KB shared memory.
 #ifndef GROUP_GLSL

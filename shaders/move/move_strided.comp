@@ -9,9 +9,9 @@
 //
 // y[out_offset + sum i*out_stride] = x[in_offset + sum i*in_stride] over up to six dims: Transpose,
 // Slice, Expand, Tile, Concat, Split, DepthToSpace. x, y: flat arrays; elements are moved
-// as integers of their width (bits.glsl), so every bit pattern survives. One invocation copies up to `span`
-// neighbours along the innermost dim; neighbouring invocations take neighbouring chunks. No
-// invocation reads or writes outside what the strides say; the tail of a row is cut.
+// as integers of their width (bits.glsl), so every bit pattern survives. One invocation copies up
+// to `span` neighbours along the innermost dim; neighbouring invocations take neighbouring chunks.
+// No invocation reads or writes outside what the strides say; the tail of a row is cut.
 #version 450
 #extension GL_GOOGLE_include_directive : require
 #include "bits.glsl"

@@ -8,7 +8,9 @@
 //! kernel  trilu_f16 store=f16 needs=f16_storage
 //
 // y[b, r, c] = x[b, r, c] on and above (upper) or on and below diagonal k (c - r = k), else 0.
-// x, y: [batch, rows, columns]. One invocation writes one element, in place if wished. Exact.
+// x, y: [batch, rows, columns]. The lowering clamps k to where it stops
+// mattering. One invocation writes one element, in place if wished. Exact: bits are moved as
+// integers.
 #version 450
 #extension GL_GOOGLE_include_directive : require
 #include "bits.glsl"

@@ -13,8 +13,8 @@
 //! kernel  batchnorm_f16 store=f16 needs=f16_storage
 //
 // y[n, c, i] = (x[n, c, i] - mean[c]) / sqrt(variance[c] + epsilon) * scale[c] + bias[c].
-// x, y: [n, channels, inner]; the rest: [channels]. One invocation writes one element, calculated in
-// fp32. May run in place.
+// x, y: [n, channels, inner]; the rest: [channels]. One invocation writes one element, calculated
+// in fp32. May run in place.
 #version 450
 #extension GL_GOOGLE_include_directive : require
 #include "dtype.glsl"

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 //
 // norm.glsl - the passes of a normalisation over every step-th element of a row, shared by its
-// kernels: the mean, the variance around it (two passes: stable), the result. Sums go in blocks of 64.
+// kernels: the mean, the variance around it (two passes: stable), the result. Sums go in blocks of
+// 64.
 #include "push_norm.h"
 
 #define CHAIN_BINDING 4

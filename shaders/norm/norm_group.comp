@@ -14,9 +14,10 @@
 //! kernel  norm_group_f16 store=f16 needs=f16_storage
 //
 // y[r, k] = (x[r, k] - mean_r) / sqrt(variance_r + epsilon) * scale + bias; RMS mode: mean_r = 0.
-// x, y: [rows, row_length]; scale, bias: see push_norm.h. As norm_lane.comp, one workgroup a row: its
-// invocations take every WG_X-th element, the sums go through subgroups or a tree in shared memory
-// (1 KB). Accumulates in fp32. Each element is read and written by one invocation: may run in place.
+// x, y: [rows, row_length]; scale, bias: see push_norm.h. As norm_lane.comp, one workgroup a row:
+// its invocations take every WG_X-th element, the sums go through subgroups or a tree in shared
+// memory (1 KB). Accumulates in fp32. Each element is read and written by one invocation: may run
+// in place.
 #version 450
 #extension GL_GOOGLE_include_directive : require
 #include "dtype.glsl"

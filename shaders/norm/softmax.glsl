@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 //
 // softmax.glsl - the three passes of softmax over every step-th element of a row, shared by its
-// kernels. Sums go in blocks of 64, so that a long row loses no accuracy. The row must not be empty.
+// kernels. Sums go in blocks of 64, so that a long row loses no accuracy. The row must not be
+// empty.
 #include "push_softmax.h"
 
 layout(local_size_x_id = 0) in;

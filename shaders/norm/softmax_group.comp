@@ -11,8 +11,8 @@
 //
 // y[o, k, i] = exp(x[o, k, i] - m) / sum_k exp(x[o, k, i] - m), m = max_k x[o, k, i]; or its log.
 // x, y: [outer, row_length, inner]. One workgroup takes one row: its invocations every WG_X-th
-// element, maximum and sum through subgroups or a tree in shared memory (1 KB). Accumulates in fp32.
-// Each element is read and written by one invocation only, so that it may run in place.
+// element, maximum and sum through subgroups or a tree in shared memory (1 KB). Accumulates in
+// fp32. Each element is read and written by one invocation only, so that it may run in place.
 #version 450
 #extension GL_GOOGLE_include_directive : require
 #include "dtype.glsl"

@@ -9,9 +9,9 @@
 //! kernel  pool_f32 store=f32
 //! kernel  pool_f16 store=f16 needs=f16_storage
 //
-// y[p, oh, ow] = max, mean or p-norm of x[p, oh*stride - begin + kh*dilation, ...] over the window's
-// elements that lie in the input. x: [planes, in_h, in_w], y: [planes, out_h, out_w]; one spatial
-// axis is in_h = 1. One invocation computes one element in fp32, row by row of the window.
+// y[p, oh, ow] = max, mean or p-norm of x[p, oh*stride - begin + kh*dilation, ...] over the
+// window's elements that lie in the input. x: [planes, in_h, in_w], y: [planes, out_h, out_w]; one
+// spatial axis is in_h = 1. One invocation computes one element in fp32, row by row of the window.
 #version 450
 #extension GL_GOOGLE_include_directive : require
 #include "dtype.glsl"

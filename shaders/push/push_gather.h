@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
  * push_gather.h - what the gather and scatter kernels get: push_gather for Gather, push_by_element
- * for GatherElements and ScatterElements, push_by_tuple for GatherND and ScatterND. Negative indices
- * count from the end; all are clamped into the data.
+ * for GatherElements and ScatterElements, push_by_tuple for GatherND and ScatterND. Negative
+ * indices count from the end; all are clamped into the data.
  */
 #ifndef PUSH_GATHER_H
 #define PUSH_GATHER_H

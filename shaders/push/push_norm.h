@@ -2,7 +2,8 @@
  *
  * push_norm.h - what the normalisation kernels get: contiguous rows. Element k of a row takes scale
  * and bias at (row % groups) * per_group + k / repeat, which serves layer (groups 1), instance
- * (groups = channels, per_group 1) and group norm. Modes are what specialization constant MODE means.
+ * (groups = channels, per_group 1) and group norm. Modes are what specialization constant MODE
+ * means.
  */
 #ifndef PUSH_NORM_H
 #define PUSH_NORM_H

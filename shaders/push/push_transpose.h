@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * push_transpose.h - what the tiled transpose gets: batches of matrices whose rows are contiguous in
- * the input and whose columns are contiguous in the output. In elements.
+ * push_transpose.h - what the tiled transpose gets: batches of matrices whose rows are contiguous
+ * in the input and whose columns are contiguous in the output. In elements.
  */
 #ifndef PUSH_TRANSPOSE_H
 #define PUSH_TRANSPOSE_H

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// arg.glsl - what the ArgMax kernels share: bindings, the order of candidates, and the best of every
-// step-th element of a row. A NaN is never better than another element.
+// arg.glsl - what the ArgMax kernels share: bindings, the order of candidates, and the best of
+// every step-th element of a row. A NaN is never better than another element.
 #include "push_arg.h"
 
 layout(local_size_x_id = 0) in;

@@ -8,9 +8,9 @@
 //! kernel  arg_group_f16 store=f16 needs=f16_storage,f16
 //! kernel  arg_group_i32 store=i32
 //
-// y[o, i] = index of the greatest (or least) of x[o, :, i], as arg_lane.comp, one workgroup a row: its
-// invocations take every WG_X-th element, then a tree in shared memory (2 KB) keeps the better, of
-// equal ones the one that comes first (or last). Exact.
+// y[o, i] = index of the greatest (or least) of x[o, :, i], as arg_lane.comp, one workgroup a row:
+// its invocations take every WG_X-th element, then a tree in shared memory (2 KB) keeps the
+// better, of equal ones the one that comes first (or last). Exact.
 #version 450
 #extension GL_GOOGLE_include_directive : require
 #include "dtype.glsl"

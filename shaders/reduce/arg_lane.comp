@@ -9,7 +9,9 @@
 //! kernel  arg_lane_i32 store=i32 when=lane==1
 //
 // y[o, i] = index of the greatest (or least) of x[o, :, i]. x: [outer, row_length, inner], y: int32
-// [outer, inner]. One invocation takes one row, in order. Exact.
+// [outer, inner]. Of equal elements the first wins, or the last
+// if asked for; a NaN wins only where it comes first. One invocation takes one row, in order.
+// Exact.
 #version 450
 #extension GL_GOOGLE_include_directive : require
 #include "dtype.glsl"

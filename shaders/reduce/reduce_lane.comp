@@ -10,9 +10,9 @@
 //! kernel  reduce_lane_i32 store=i32 when=lane==1
 //
 // y[k, part] = finish(combine over r in the part of x[k, r]) with up to four kept and four reduced
-// runs of axes (x: any strides; y: dense). One invocation computes one result, without barriers: for
-// short rows, for rows side by side, and for CPU drivers. Accumulates in fp32 (int for int32) in
-// blocks of 64. Needs at least one element a part.
+// runs of axes (x: any strides; y: dense). One invocation computes one result, without barriers:
+// for short rows, for rows side by side, and for CPU drivers. Accumulates in fp32 (int for int32)
+// in blocks of 64. Needs at least one element a part.
 #version 450
 #extension GL_GOOGLE_include_directive : require
 #define GROUP_PAIR_ONLY

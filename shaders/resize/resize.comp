@@ -11,9 +11,9 @@
 //
 // y[o, r, c, i] = x at row (r * num_h + add_h) / den_h and column (c * num_w + add_w) / den_w:
 // nearest, linear or cubic. x: [outer, in_h, in_w, inner], y: [outer, out_h, out_w, inner].
-// Coordinates are integers with a remainder, so that no rounding moves an element; positions outside
-// are clamped (cubic may leave them out). One invocation computes up to `span` neighbours along
-// out_w in fp32; the column's coordinate is carried from one to the next.
+// Coordinates are integers with a remainder, so that no rounding moves an element; positions
+// outside are clamped (cubic may leave them out). One invocation computes up to `span` neighbours
+// along out_w in fp32; the column's coordinate is carried from one to the next.
 #version 450
 #extension GL_GOOGLE_include_directive : require
 #include "dtype.glsl"

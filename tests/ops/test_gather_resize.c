@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * test_gather_resize.c - gathers, scatters and Resize: small answers known by hand, errors, lowering.
+ * test_gather_resize.c - gathers, scatters and Resize: small answers known by hand, errors,
+ * lowering.
  */
 #include "op_text.h"
 
