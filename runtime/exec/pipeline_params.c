@@ -19,21 +19,22 @@ static const struct {
     {131, 129}, /* OpFSub -> OpFAdd */
 };
 
-/* Changes the first floating-point instruction of `code`; false when it has none. */
+/* Changes all instructions of the first kind that `code` has; false when it has none. */
 static bool spoil(uint32_t *code, size_t words) {
-    for (size_t pass = 0; pass < PUM_COUNT_OF(spoilt_opcodes); pass++) {
+    bool done = false;
+    for (size_t pass = 0; pass < PUM_COUNT_OF(spoilt_opcodes) && !done; pass++) {
         for (size_t at = 5; at < words;) {
             uint32_t length = code[at] >> 16, opcode = code[at] & 0xffff;
             if (length == 0)
                 return false;
             if (opcode == spoilt_opcodes[pass].from) {
                 code[at] = length << 16 | spoilt_opcodes[pass].to;
-                return true;
+                done = true;
             }
             at += length;
         }
     }
-    return false;
+    return done;
 }
 
 /* The spoilt copy lives as long as the process: a test's business. */
