@@ -208,6 +208,25 @@ static void test_lost_is_sticky(void **state)
     gpu_fixture_close(&f);
 }
 
+/* Opening fails cleanly at whichever host allocation does, the driver's included. */
+static void test_host_memory_runs_out(void **state)
+{
+    (void)state;
+    pum_status status = PUM_E_MEMORY;
+    for (int64_t nth = 3; status != PUM_OK; nth += nth < 30 ? 1 : 23) {
+        struct gpu_fixture f = {0};
+        gpu_fixture_context(&f, NULL);
+        f.counting.fail_at = f.counting.calls + nth;
+        status = pum_device_open(f.context, NULL, &f.device);
+        if (f.counting.calls < f.counting.fail_at)
+            assert_int_equal(status, PUM_OK);
+        else if (status != PUM_OK)
+            assert_int_equal(status, PUM_E_MEMORY);
+        assert_int_equal(f.device == NULL, status != PUM_OK);
+        gpu_fixture_close(&f);
+    }
+}
+
 static void test_quarantine(void **state)
 {
     (void)state;
@@ -243,7 +262,7 @@ int main(void)
         cmocka_unit_test(test_mask),            cmocka_unit_test(test_no_loader),
         cmocka_unit_test(test_no_driver),       cmocka_unit_test(test_two_at_once),
         cmocka_unit_test(test_counters_and_null), cmocka_unit_test(test_lost_is_sticky),
-        cmocka_unit_test(test_quarantine),
+        cmocka_unit_test(test_host_memory_runs_out), cmocka_unit_test(test_quarantine),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
