@@ -142,6 +142,31 @@ int32_t graph_add_constant(struct pum_graph *graph, const char *name,
     return id;
 }
 
+/* Weights get blocks of their own: an arena block's unused end would be large. */
+#define OWN_BLOCK_BYTES 4096
+
+struct own_block {
+    pum_context *context;
+    uint64_t data[]; /* as aligned as any element needs */
+};
+
+static void release_block(void *user)
+{
+    struct own_block *block = user;
+    pum_free(block->context, block);
+}
+
+static void *alloc_constant(struct pum_graph *graph, size_t bytes)
+{
+    if (bytes < OWN_BLOCK_BYTES)
+        return base_arena_alloc(&graph->arena, bytes, 1);
+    struct own_block *block = pum_alloc(graph->context, sizeof(*block) + bytes, 1);
+    if (block == NULL)
+        return NULL;
+    block->context = graph->context;
+    return pum_graph_adopt(graph, release_block, block) == PUM_OK ? block->data : NULL;
+}
+
 int32_t graph_add_constant_copy(struct pum_graph *graph, const char *name,
                                 const struct tensor_desc *desc, const void *data,
                                 size_t data_bytes)
@@ -149,7 +174,7 @@ int32_t graph_add_constant_copy(struct pum_graph *graph, const char *name,
     int32_t id = graph_add_constant(graph, name, desc, data, data_bytes);
     if (id == GRAPH_NONE || data_bytes == 0)
         return id;
-    void *copy = base_arena_alloc(&graph->arena, data_bytes, 1);
+    void *copy = alloc_constant(graph, data_bytes);
     if (copy == NULL) {
         graph->tensor_count--; /* the one just added */
         return GRAPH_NONE;
@@ -161,56 +186,33 @@ int32_t graph_add_constant_copy(struct pum_graph *graph, const char *name,
 
 /* --- Nodes ------------------------------------------------------------------------------------ */
 
+/* The caller has checked kind and values (pum_node does for what comes from outside). */
 static pum_status copy_attr(struct base_arena *arena, const pum_attr *from, pum_attr *to)
 {
-    size_t element = 0;
-    const void *values = NULL;
+    bool ints = from->kind == PUM_ATTR_INTS, floats = from->kind == PUM_ATTR_FLOATS;
 
-    *to = (pum_attr){.kind = from->kind};
-    if (from->name == NULL || from->name[0] == '\0')
-        return pum_fail(PUM_E_ARGUMENT, "an attribute has no name");
-    switch (from->kind) {
-    case PUM_ATTR_INT:
+    *to = (pum_attr){.kind = from->kind, .name = base_arena_strdup(arena, from->name)};
+    if (to->name == NULL)
+        return PUM_E_MEMORY;
+    if (from->kind == PUM_ATTR_INT)
         to->i = from->i;
-        break;
-    case PUM_ATTR_FLOAT:
+    if (from->kind == PUM_ATTR_FLOAT)
         to->f = from->f;
-        break;
-    case PUM_ATTR_STRING:
-        if (from->s == NULL)
-            return pum_fail(PUM_E_ARGUMENT, "attribute '%.200s': the string is NULL", from->name);
-        to->s = base_arena_strdup(arena, from->s);
-        if (to->s == NULL)
-            return PUM_E_MEMORY;
-        break;
-    case PUM_ATTR_INTS:
-        values = from->ints;
-        element = sizeof(*from->ints);
-        break;
-    case PUM_ATTR_FLOATS:
-        values = from->floats;
-        element = sizeof(*from->floats);
-        break;
-    default:
-        return pum_fail(PUM_E_ARGUMENT, "attribute '%.200s' has an unknown kind (%d)", from->name,
-                        (int)from->kind);
-    }
-    if (element > 0) {
-        if (from->count < 0 || from->count > GRAPH_MAX_ATTR_VALUES ||
-            (values == NULL && from->count > 0))
-            return pum_fail(PUM_E_ARGUMENT, "attribute '%.200s': a list of %d values is not valid",
-                            from->name, from->count);
-        void *copy = base_arena_alloc(arena, (size_t)from->count, element);
-        if (copy == NULL)
-            return PUM_E_MEMORY;
-        if (from->count > 0)
-            memcpy(copy, values, (size_t)from->count * element);
-        to->ints = from->kind == PUM_ATTR_INTS ? copy : NULL;
-        to->floats = from->kind == PUM_ATTR_FLOATS ? copy : NULL;
-        to->count = from->count;
-    }
-    to->name = base_arena_strdup(arena, from->name);
-    return to->name == NULL ? PUM_E_MEMORY : PUM_OK;
+    if (from->kind == PUM_ATTR_STRING && (to->s = base_arena_strdup(arena, from->s)) == NULL)
+        return PUM_E_MEMORY;
+    if (!ints && !floats)
+        return PUM_OK;
+    size_t element = ints ? sizeof(*from->ints) : sizeof(*from->floats);
+    const void *values = ints ? (const void *)from->ints : from->floats;
+    void *copy = base_arena_alloc(arena, (size_t)from->count, element);
+    if (copy == NULL)
+        return PUM_E_MEMORY;
+    if (from->count > 0)
+        memcpy(copy, values, (size_t)from->count * element);
+    to->ints = ints ? copy : NULL;
+    to->floats = floats ? copy : NULL;
+    to->count = from->count;
+    return PUM_OK;
 }
 
 /* The ids, checked and copied. */

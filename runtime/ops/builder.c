@@ -44,6 +44,23 @@ static pum_status check_inputs(const struct pum_graph *graph, const struct op_ro
     return PUM_OK;
 }
 
+static pum_status check_attr(const pum_attr *attr)
+{
+    bool list = attr->kind == PUM_ATTR_INTS || attr->kind == PUM_ATTR_FLOATS;
+    const void *values = attr->kind == PUM_ATTR_INTS ? (const void *)attr->ints : attr->floats;
+
+    if (attr->kind < PUM_ATTR_INT || attr->kind > PUM_ATTR_FLOATS)
+        return pum_fail(PUM_E_ARGUMENT, "attribute '%.200s' has an unknown kind (%d)", attr->name,
+                        (int)attr->kind);
+    if (attr->kind == PUM_ATTR_STRING && attr->s == NULL)
+        return pum_fail(PUM_E_ARGUMENT, "attribute '%.200s': the string is NULL", attr->name);
+    if (list && (attr->count < 0 || attr->count > GRAPH_MAX_ATTR_VALUES ||
+                 (values == NULL && attr->count > 0)))
+        return pum_fail(PUM_E_ARGUMENT, "attribute '%.200s': a list of %d values is not valid",
+                        attr->name, attr->count);
+    return PUM_OK;
+}
+
 static pum_status check_attrs(const pum_node_params *params)
 {
     if (params->attr_count < 0 || params->attr_count > GRAPH_MAX_ATTRS ||
@@ -58,6 +75,7 @@ static pum_status check_attrs(const pum_node_params *params)
             if (strcmp(params->attrs[j].name, name) == 0)
                 return pum_fail(PUM_E_ARGUMENT, "attribute '%.200s' is given twice", name);
         }
+        PUM_TRY(check_attr(&params->attrs[i]));
     }
     return PUM_OK;
 }
@@ -166,9 +184,7 @@ static pum_status add_checked(struct pum_graph *graph, int32_t op, const char *n
     PUM_TRY(add_outputs(graph, params, name, output_count, out_values));
     int32_t node = graph_add_node(graph, op, name, params->inputs, params->input_count, out_values,
                                   output_count, params->attrs, params->attr_count);
-    if (node == GRAPH_NONE)
-        return graph->node_count >= GRAPH_MAX_NODES ? PUM_E_UNSUPPORTED : PUM_E_ARGUMENT;
-    return PUM_OK;
+    return node == GRAPH_NONE ? full_or_memory(graph) : PUM_OK;
 }
 
 pum_status pum_node(pum_graph *graph, const pum_node_params *params, pum_value *out_values)
