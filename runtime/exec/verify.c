@@ -86,7 +86,7 @@ static void note(struct verifier *v, const struct kernel_row *row, const struct 
 }
 
 /* Runs the case and gives the largest error over its tolerance. */
-static pum_status run_case(pum_session *session, const struct verify_case *c, bool half,
+static pum_status run_case(pum_session *session, const struct verify_case *c,
                            double *out_worst, char *detail) {
     *out_worst = 0;
     detail[0] = 0;
@@ -95,7 +95,7 @@ static pum_status run_case(pum_session *session, const struct verify_case *c, bo
         pum_tensor got;
         PUM_TRY(pum_session_get_output(session, i, &got));
         double worst = verify_compare(&op_rows[c->test->op], &c->outputs[i], &c->scale[i], &got,
-                                      half, detail, DETAIL_BYTES / 2);
+                                      detail, DETAIL_BYTES / 2);
         if (worst > *out_worst)
             *out_worst = worst;
     }
@@ -125,7 +125,7 @@ static bool is_fatal(pum_status status) {
     return status == PUM_E_DEVICE_LOST || status == PUM_E_MEMORY;
 }
 
-static pum_status try_row(struct verifier *v, const struct verify_case *c, bool half,
+static pum_status try_row(struct verifier *v, const struct verify_case *c,
                           const struct kernel_row *row) {
     const char *pins[2];
     pum_session *session;
@@ -135,7 +135,7 @@ static pum_status try_row(struct verifier *v, const struct verify_case *c, bool 
     if (plan_uses(ep, row)) {
         double worst;
         char detail[DETAIL_BYTES / 2];
-        status = run_case(session, c, half, &worst, detail);
+        status = run_case(session, c, &worst, detail);
         if (status != PUM_OK)
             note(v, row, c, INFINITY, pum_last_error());
         else
@@ -145,7 +145,7 @@ static pum_status try_row(struct verifier *v, const struct verify_case *c, bool 
     return is_fatal(status) ? status : PUM_OK;
 }
 
-static pum_status try_case(struct verifier *v, const struct verify_case *c, bool half) {
+static pum_status try_case(struct verifier *v, const struct verify_case *c) {
     const char *pins[2];
     char why[KERNEL_WHY_BYTES];
     pum_session *session;
@@ -155,7 +155,7 @@ static pum_status try_case(struct verifier *v, const struct verify_case *c, bool
     for (int32_t r = 0; r < kernel_row_count && status == PUM_OK; r++) {
         const struct kernel_row *row = &kernel_rows[r];
         if (is_wanted(v, row) && plan_reaches(ep, row) && !kernel_unusable(row, &v->caps, why))
-            status = try_row(v, c, half, row);
+            status = try_row(v, c, row);
     }
     pum_session_destroy(&session);
     return status;
@@ -170,7 +170,7 @@ static pum_status verify_variant(struct verifier *v, const struct op_case *test,
     if (status != PUM_OK)
         return pum_fail_prefix(status, "%s:%d: case of %s", test->file, test->line,
                                op_rows[test->op].name);
-    status = try_case(v, &c, half);
+    status = try_case(v, &c);
     verify_case_free(v->context, &c);
     return status;
 }

@@ -39,7 +39,7 @@ void verify_case_free(pum_context *context, struct verify_case *c);
 /* The largest error over its tolerance (op.h's classes); above 1 is wrong. Writes what and where of
  * the worst element into `detail` when it is. */
 double verify_compare(const struct op_row *row, const struct host_tensor *wanted,
-                      const struct host_tensor *scale, const pum_tensor *got, bool half,
-                      char *detail, size_t detail_bytes);
+                      const struct host_tensor *scale, const pum_tensor *got, char *detail,
+                      size_t detail_bytes);
 
 #endif

@@ -11,7 +11,9 @@
 #define ELEMENTWISE_F32 1e-5
 #define REDUCTION_F32 1e-4
 #define PRODUCT_F32 1e-4
+/* Results that are stored in 16 bits: a rounding or two at 2^-11, or 2^-8. */
 #define ANY_F16 2e-3
+#define ANY_BF16 8e-3
 /* Below this, drivers may flush to zero. */
 #define SMALLEST_NORMAL 1.2e-38
 
@@ -26,12 +28,13 @@ static double largest_magnitude(const struct host_tensor *tensor) {
     return largest;
 }
 
-static double tolerance_at(const struct op_row *row, double wanted, double scale, double largest,
-                           bool half) {
+static double tolerance_at(const struct op_row *row, enum pum_dtype dtype, double wanted,
+                           double scale, double largest) {
     double magnitude = fabs(wanted);
-    if (half) { /* storage rounds at 2^-11; small results of large sums round with the sum */
+    bool half = dtype == PUM_DTYPE_F16 || dtype == PUM_DTYPE_BF16;
+    if (half && row->tolerance != OP_EXACT) { /* small results of large sums round with the sum */
         double base = row->tolerance == OP_PRODUCT ? scale : magnitude;
-        return ANY_F16 * fmax(fmax(base, magnitude), 0.01 * largest) + 6e-8;
+        return (dtype == PUM_DTYPE_F16 ? ANY_F16 : ANY_BF16) * fmax(fmax(base, magnitude), 0.01 * largest) + 6e-8;
     }
     switch (row->tolerance) {
     case OP_EXACT:
@@ -57,8 +60,8 @@ static double error_ratio(double wanted, double got, double tolerance) {
 }
 
 double verify_compare(const struct op_row *row, const struct host_tensor *wanted,
-                      const struct host_tensor *scale, const pum_tensor *got, bool half,
-                      char *detail, size_t detail_bytes) {
+                      const struct host_tensor *scale, const pum_tensor *got, char *detail,
+                      size_t detail_bytes) {
     struct host_tensor result = {wanted->desc, got->data};
     struct shape shape = shape_of(got->rank, got->dims);
     char a[SHAPE_TEXT_BYTES], b[SHAPE_TEXT_BYTES];
@@ -73,7 +76,7 @@ double verify_compare(const struct op_row *row, const struct host_tensor *wanted
     for (int64_t i = 0; i < count; i++) {
         double w = tensor_get_f64(wanted, i), g = tensor_get_f64(&result, i);
         double s = scale->data ? tensor_get_f64(scale, i) : 0;
-        double ratio = error_ratio(w, g, tolerance_at(row, w, s, largest, half));
+        double ratio = error_ratio(w, g, tolerance_at(row, got->dtype, w, s, largest));
         if (ratio > worst) {
             worst = ratio;
             if (ratio > 1)

@@ -26,7 +26,7 @@ static double compare(int32_t op, float wanted, float got, float scale) {
     struct host_tensor w = {desc, &wanted}, s = {desc, &scale};
     pum_tensor g = {PUM_DTYPE_F32, 1, {1}, &got, sizeof got};
     char detail[128];
-    return verify_compare(&op_rows[op], &w, &s, &g, false, detail, sizeof detail);
+    return verify_compare(&op_rows[op], &w, &s, &g, detail, sizeof detail);
 }
 
 static void tolerances_follow_the_class(void **state) {
