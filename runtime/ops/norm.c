@@ -11,6 +11,8 @@
 
 #include <math.h>
 
+#define BATCH_WIDE_SPAN 16 /* neighbours an invocation computes on a CPU driver */
+
 /* Rows and, as push_norm.h says, parameters of a normalisation. */
 struct norm_plan {
     uint32_t mode;
@@ -316,17 +318,22 @@ static pum_status lower_batch_normalization(struct lower_call *call)
     struct lower_dispatch dispatch;
     PUM_TRY(check_stores(call, 5));
     PUM_TRY(lower_begin(call, "batchnorm", in->store, NULL, 0, &dispatch));
-    struct push_batchnorm push = {
-        .count = (uint32_t)shape_elements(shape),
-        .channels = (uint32_t)shape->dims[1],
-        .inner = (uint32_t)shape_product(shape, 2, shape->rank),
-        .epsilon = node_float(call->node, "epsilon", 1e-5f)};
+    int64_t inner = shape_product(shape, 2, shape->rank), count = shape_elements(shape);
+    if (count == 0)
+        return PUM_OK;
+    int64_t span = axes_has_cap(call->caps, BASE_CAP_LANES_WIDE) ? BATCH_WIDE_SPAN : 1;
+    struct push_batchnorm push = {.channels = (uint32_t)shape->dims[1],
+                                  .inner = (uint32_t)inner,
+                                  .span = (uint32_t)axes_min(span, inner),
+                                  .epsilon = node_float(call->node, "epsilon", 1e-5f)};
+    push.chunks = (push.inner + push.span - 1) / push.span;
+    push.count = (uint32_t)(count / inner) * push.chunks;
     for (uint32_t i = 0; i < 5; i++)
         lower_bind(&dispatch, i, &call->inputs[i]);
     lower_bind(&dispatch, 5, out);
     lower_push(&dispatch, &push, sizeof push);
     PUM_TRY(lower_chain(call, &dispatch, &out->desc.shape, 1, -1));
-    dispatch.flops = 4.0 * push.count;
+    dispatch.flops = 4.0 * (double)count;
     lower_grid(call->caps, (uint64_t)axes_ceil_div(push.count, dispatch.specs[0]),
                dispatch.groups);
     call->sink->in_place(call->sink, out->value, in->value);

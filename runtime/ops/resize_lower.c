@@ -7,7 +7,9 @@
 
 #include "ops/axes.h"
 
-#define RESIZE_WIDE_SPAN 8 /* neighbours an invocation computes on a CPU driver */
+#include <string.h>
+
+#define RESIZE_WIDE_SPAN 16 /* neighbours an invocation computes on a CPU driver */
 
 /* Fractions and their doubles stay below 2^31 for every output position. */
 static bool fits(const struct resize_axis *axis)
@@ -39,12 +41,15 @@ static pum_status emit(struct lower_call *call, const struct resize_plan *plan, 
     const struct resize_axis one = {.in = 1, .out = 1, .num = 1, .den = 1, .exact = true};
     const struct resize_axis *rows = h >= 0 ? &plan->axes[h] : &one, *columns = &plan->axes[w];
     struct lower_dispatch dispatch;
-    int64_t span = axes_has_cap(call->caps, BASE_CAP_LANES_WIDE) ? RESIZE_WIDE_SPAN : 1;
     int64_t inner = shape_product(&out->desc.shape, w + 1, plan->rank);
     int64_t outer = shape_product(&out->desc.shape, 0, h >= 0 ? h : w);
     if (!fits(rows) || !fits(columns))
         return pum_fail(PUM_E_UNSUPPORTED, "coordinates are no fractions in 32 bits");
-    span = axes_min(span, columns->out);
+    struct kernel_number number = {"x4", inner == 1 && columns->out % 4 == 0};
+    PUM_TRY(lower_begin(call, "resize", in->store, &number, 1, &dispatch));
+    int64_t span = strncmp(dispatch.row->name, "resize_x4", 9) == 0 ? 4 : 1;
+    if (axes_has_cap(call->caps, BASE_CAP_LANES_WIDE))
+        span = axes_min(RESIZE_WIDE_SPAN, columns->out);
     struct push_resize push = {.out_h = (uint32_t)rows->out,
                                .out_w = (uint32_t)columns->out,
                                .span = (uint32_t)span,
@@ -61,7 +66,6 @@ static pum_status emit(struct lower_call *call, const struct resize_plan *plan, 
                                .cubic_a = (float)plan->cubic_a};
     int64_t count = outer * rows->out * axes_ceil_div(columns->out, span) * inner;
     push.count = (uint32_t)count;
-    PUM_TRY(lower_begin(call, "resize", in->store, NULL, 0, &dispatch));
     kernel_set_spec(dispatch.row, dispatch.specs, "MODE", plan->mode);
     lower_bind(&dispatch, 0, in);
     lower_bind(&dispatch, 1, out);

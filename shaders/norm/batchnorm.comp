@@ -13,8 +13,8 @@
 //! kernel  batchnorm_f16 store=f16 needs=f16_storage
 //
 // y[n, c, i] = (x[n, c, i] - mean[c]) / sqrt(variance[c] + epsilon) * scale[c] + bias[c].
-// x, y: [n, channels, inner]; the rest: [channels]. One invocation writes one element, calculated
-// in fp32. May run in place.
+// x, y: [n, channels, inner]; the rest: [channels]. One invocation computes up to `span`
+// neighbours of one channel, in fp32. May run in place.
 #version 450
 #extension GL_GOOGLE_include_directive : require
 #include "dtype.glsl"
@@ -37,8 +37,14 @@ void main() {
     uint index = linear_group() * gl_WorkGroupSize.x + gl_LocalInvocationID.x;
     if (index >= p.count)
         return;
-    uint c = index / p.inner % p.channels;
+    uint plane = index / p.chunks;
+    uint first = (index - plane * p.chunks) * p.span, last = min(first + p.span, p.inner);
+    uint c = plane % p.channels;
     float factor = float(scale[c]) / sqrt(float(variance[c]) + p.epsilon);
-    float v = (float(x[index]) - float(mean[c])) * factor + float(bias[c]);
-    y[index] = T(chain_apply(v, index, c, index % p.inner, chain));
+    float center = float(mean[c]), offset = float(bias[c]);
+    for (uint i = first; i < last; i++) {
+        uint at = plane * p.inner + i;
+        float v = (float(x[at]) - center) * factor + offset;
+        y[at] = T(chain_apply(v, at, c, i, chain));
+    }
 }

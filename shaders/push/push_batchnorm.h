@@ -7,9 +7,11 @@
 #include "push_types.h"
 
 struct push_batchnorm {
-    push_uint count;
+    push_uint count;  /* invocations: n * channels * chunks */
     push_uint channels;
     push_uint inner;
+    push_uint span;   /* neighbours of one channel that an invocation computes */
+    push_uint chunks; /* inner / span, rounded up */
     push_float epsilon;
 };
 #endif

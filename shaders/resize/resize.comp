@@ -6,6 +6,8 @@
 //! binding y write
 //! spec    0 WG_X 64 | 32 | 128 | 8
 //! spec    3 MODE *
+//! kernel  resize_x4_f32 store=f32 when=x4==1 define=X4
+//! kernel  resize_x4_f16 store=f16 when=x4==1 needs=f16_storage define=X4
 //! kernel  resize_f32 store=f32
 //! kernel  resize_f16 store=f16 needs=f16_storage
 //
@@ -27,7 +29,13 @@ layout(local_size_x_id = 0) in;
 layout(constant_id = 3) const uint MODE = 0;
 layout(push_constant, std430) uniform Push { push_resize p; push_chain chain; };
 layout(binding = 0, std430) readonly restrict buffer X { T x[]; };
+#ifdef X4
+#define UNIT 4
+layout(binding = 1, std430) writeonly restrict buffer Y { T_VEC4 y[]; };
+#else
+#define UNIT 1
 layout(binding = 1, std430) writeonly restrict buffer Y { T y[]; };
+#endif
 
 int floor_div(int a, int b) {
     int q = a / b;
@@ -112,26 +120,37 @@ void main() {
     if (MODE == RESIZE_CUBIC)
         row_weights = cubic_weights(row, row_part, p.in_h);
 
+    uint row_base = uint((plane * p.in_h + row) * p.in_w) * p.inner + i;
+
     v = int(first) * p.num_w + p.add_w;
     int column = floor_div(v, p.den_w), column_rest = v - column * p.den_w;
+    float part_w = 1.0 / float(p.den_w);
     int step = p.num_w / p.den_w, step_rest = p.num_w - step * p.den_w;
-    for (uint c = first; c < last; c++) {
-        float column_part = float(column_rest) / float(p.den_w);
-        float result;
-        if (MODE == RESIZE_NEAREST)
-            result = element(plane, row, nearest(column, column_rest, p.den_w, p.in_w), i);
-        else if (MODE == RESIZE_LINEAR)
-            result = linear(plane, row, row_part, column, column_part, i);
-        else
-            result = cubic(plane, row, row_weights, column,
-                           cubic_weights(column, column_part, p.in_w), i);
+    for (uint c = first; c < last; c += UNIT) {
         uint at = (line * p.out_w + c) * p.inner + i;
-        y[at] = T(chain_apply(result, at, 0, c, chain));
-        column += step;
-        column_rest += step_rest;
-        if (column_rest >= p.den_w) {
-            column_rest -= p.den_w;
-            column++;
+        float results[UNIT];
+        for (uint k = 0; k < UNIT; k++) {
+            float result, column_part = float(column_rest) * part_w;
+            if (MODE == RESIZE_NEAREST)
+                result = float(x[row_base +
+                                 nearest(column, column_rest, p.den_w, p.in_w) * p.inner]);
+            else if (MODE == RESIZE_LINEAR)
+                result = linear(plane, row, row_part, column, column_part, i);
+            else
+                result = cubic(plane, row, row_weights, column,
+                               cubic_weights(column, column_part, p.in_w), i);
+            results[k] = chain_apply(result, at + k, 0, c + k, chain);
+            column += step;
+            column_rest += step_rest;
+            if (column_rest >= p.den_w) {
+                column_rest -= p.den_w;
+                column++;
+            }
         }
+#ifdef X4
+        y[at / 4] = T_VEC4(vec4(results[0], results[1], results[2], results[3]));
+#else
+        y[at] = T(results[0]);
+#endif
     }
 }
