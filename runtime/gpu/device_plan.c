@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT
  *
- * device_plan.c - see device_plan.h. A real GPU goes before a software driver, a discrete one
- * before an integrated one, then the higher tier, then more memory. A GPU that two drivers list is
- * used through one of them. Every candidate gets a sentence that says why it is used or not.
+ * device_plan.c - see device_plan.h. A device that can run goes before one that only compiles, a
+ * real GPU before a software driver, a discrete one before an integrated one, then the higher tier,
+ * then more memory. A GPU that two drivers list is used through one of them. Every candidate gets a
+ * sentence that says why it is used or not.
  */
 #include "gpu/device_plan.h"
 
@@ -249,6 +250,7 @@ static uint64_t local_bytes(const pum_device_info *info)
 static int compare(const struct gpu_adapter *a, const struct gpu_adapter *b)
 {
     COMPARE(a->info.usable, b->info.usable);
+    COMPARE(a->info.heap_count > 0, b->info.heap_count > 0);
     COMPARE(kind_rank(a->info.kind), kind_rank(b->info.kind));
     COMPARE(a->info.tier, b->info.tier);
     if (same_gpu(a, b)) {
@@ -348,7 +350,9 @@ static const char *kind_text(pum_device_kind kind)
 static void write_behind(const struct gpu_adapter *a, const struct gpu_adapter *b, char *text,
                          size_t text_bytes)
 {
-    if (kind_rank(a->info.kind) != kind_rank(b->info.kind))
+    if (a->info.heap_count == 0 && b->info.heap_count > 0)
+        snprintf(text, text_bytes, "it has no memory: it compiles, but cannot run");
+    else if (kind_rank(a->info.kind) != kind_rank(b->info.kind))
         snprintf(text, text_bytes, "%s; device %d is %s", kind_text(a->info.kind), b->info.index,
                  kind_text(b->info.kind));
     else if (a->info.tier != b->info.tier)

@@ -8,7 +8,7 @@
 
 #include <string.h>
 
-/* Larger blocks are not kept. Smaller ones are rounded up, so that they can stand for each other. */
+/* Larger blocks are not kept. Smaller ones are rounded up, so that one can stand for another. */
 #define SPARE_BYTES 2048u
 #define SPARE_STEP 256u
 /* What gpu_host_memory_reserve makes sure of: more than one, since a driver may give the block of

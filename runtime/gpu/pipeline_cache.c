@@ -193,13 +193,14 @@ static pum_status fetch(struct pum_device *device, uint8_t **out_file, size_t *o
     if (!file)
         return PUM_E_MEMORY;
     /* VK_INCOMPLETE: it grew meanwhile; what was given is whole in itself. */
+    uint8_t *data = file + sizeof(struct file_header);
     VkResult result = device->vk.vkGetPipelineCacheData(device->handle, device->cache.handle,
-                                                        &payload, file + sizeof(struct file_header));
+                                                        &payload, data);
     if (result != VK_SUCCESS && result != VK_INCOMPLETE) {
         pum_free(device->context, file);
         return gpu_device_result(device, result, "vkGetPipelineCacheData");
     }
-    struct file_header header = make_header(device, file + sizeof(header), payload);
+    struct file_header header = make_header(device, data, payload);
     memcpy(file, &header, sizeof(header));
     *out_file = file;
     *out_bytes = sizeof(header) + payload;

@@ -83,6 +83,10 @@ static void test_higher_tier_before_memory(void **state)
     list[0].f16 = false;
     assert_int_equal(gpu_plan_choose(list, 2, NULL, &no_mask), 1);
     assert_string_equal(list[0].info.reason, "tier 1; device 1 has tier 2");
+    list[1].info.heap_count = 0;
+    assert_int_equal(gpu_plan_choose(list, 2, NULL, &no_mask), 0);
+    assert_string_equal(list[1].info.reason, "it has no memory: it compiles, but cannot run");
+    assert_int_equal(gpu_plan_choose(&list[1], 1, NULL, &no_mask), 0);
     struct gpu_adapter equal[] = {make("a", PUM_DEVICE_DISCRETE, 8),
                                   make("a", PUM_DEVICE_DISCRETE, 8)};
     assert_int_equal(gpu_plan_choose(equal, 2, NULL, &no_mask), 0);

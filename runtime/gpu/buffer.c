@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * memory.c - buffers: one VkBuffer on one VkDeviceMemory each, since the planner makes few and
+ * buffer.c - buffers: one VkBuffer on one VkDeviceMemory each, since the planner makes few and
  * large ones. The memory type is the best of those allowed; where its heap is full the next one is
  * tried. Tests: tests/gpu/test_buffers.c.
  */
