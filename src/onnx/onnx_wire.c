@@ -273,7 +273,7 @@ static pum_status filter_message(struct filter *f, enum message message, size_t 
     if (depth > MAX_DEPTH) /* the rules have no cycle; this is the proof */
         return damaged(f, at, "messages nest too deeply");
     while (at < end) {
-        struct field field;
+        struct field field = {0};
         ONNX_TRY(read_field(f, at, end, &field));
         ONNX_TRY(filter_field(f, message, &field, depth));
         at = field.end;
