@@ -45,6 +45,9 @@ static void other_pools(void **state)
     op_text_gives(OP_AVERAGEPOOL, X33,
                   "kernel_shape=[2,2] strides=[2,2] pads=[1,1,0,0] count_include_pad=1",
                   "f32[1,1,2,2]={0.25,1.25,2.75,7}");
+    op_text_gives(OP_AVERAGEPOOL, X33,
+                  "kernel_shape=[2,2] strides=[2,2] pads=[0,0,1,1] count_include_pad=1",
+                  "f32[1,1,2,2]={3,2.25,3.75,2.25}");
     /* What lies behind the pads counts for nothing. */
     op_text_gives(OP_AVERAGEPOOL, X33,
                   "kernel_shape=[2,2] strides=[2,2] ceil_mode=1 count_include_pad=1",
