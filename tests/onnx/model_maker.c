@@ -250,7 +250,8 @@ Onnx__ValueInfoProto *maker_value(struct maker *maker, const char *name, int typ
     tensor->shape = rank < 0 ? NULL : shape;
     for (int32_t i = 0; i < rank; i++) {
         Onnx__TensorShapeProto__Dimension *dim =
-            NEW(maker, Onnx__TensorShapeProto__Dimension, ONNX__TENSOR_SHAPE_PROTO__DIMENSION__INIT);
+            NEW(maker, Onnx__TensorShapeProto__Dimension,
+                ONNX__TENSOR_SHAPE_PROTO__DIMENSION__INIT);
         if (dims[i] >= 0) {
             dim->value_case = ONNX__TENSOR_SHAPE_PROTO__DIMENSION__VALUE_DIM_VALUE;
             dim->dim_value = dims[i];
