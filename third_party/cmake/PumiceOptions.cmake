@@ -21,6 +21,13 @@ set(CMAKE_EXPORT_COMPILE_COMMANDS ON)
 set(CMAKE_POSITION_INDEPENDENT_CODE ON)
 set(CMAKE_C_VISIBILITY_PRESET hidden)
 
+if(PUMICE_FUZZ AND NOT CMAKE_C_COMPILER_ID MATCHES "Clang")
+    message(FATAL_ERROR "PUMICE_FUZZ needs clang: CC=clang cmake ...")
+endif()
+if(PUMICE_FUZZ AND NOT PUMICE_SANITIZE MATCHES "address")
+    # Instrumented objects need a sanitizer's runtime in programs that are no fuzz targets.
+    message(FATAL_ERROR "PUMICE_FUZZ goes with -DPUMICE_SANITIZE=address,undefined")
+endif()
 if(PUMICE_SANITIZE)
     add_compile_options("-fsanitize=${PUMICE_SANITIZE}" -fno-omit-frame-pointer
                         -fno-sanitize-recover=all)
