@@ -194,6 +194,9 @@ static void test_prune_and_replace(void **state)
     assert_int_equal(graph->tensors[graph->outputs[0]].producer, GRAPH_NONE);
     assert_int_equal(graph_sort(graph), PUM_OK);
     assert_string_equal(order(graph), "a");
+    graph_replace_uses(graph, graph->outputs[0], a); /* outputs are uses, too */
+    assert_int_equal(graph->outputs[0], a);
+    assert_true(graph_is_output(graph, a));
     graph_release(&graph);
 }
 
