@@ -62,6 +62,15 @@ float round_bfloat(float v) {
 }
 
 #if defined(TO_I32)
+// By bits: a driver may take a subnormal number for zero.
+bool is_zero(float v) {
+    return floatBitsToUint(v) << 1 == 0u;
+}
+
+bool is_zero(int v) {
+    return v == 0;
+}
+
 int clamp_to(float v) {
     if (math_is_nan(v))
         return 0;
@@ -76,7 +85,7 @@ int clamp_to(int v) {
 
 int convert(A v) {
     if (p.mode == CAST_BOOL)
-        return v != A(0) ? 1 : 0;
+        return is_zero(v) ? 0 : 1;
     if (p.mode == CAST_CLAMP)
         return clamp_to(v);
     int whole = int(v);

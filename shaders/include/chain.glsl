@@ -68,7 +68,7 @@ float chain_step(uint op, float x, float o, float a, float b) {
     case CHAIN_LEAKY_RELU: return x < 0.0 ? x * a : x;
     case CHAIN_ELU: return b * (x < 0.0 ? a * math_expm1(x) : x);
     case CHAIN_CELU: return x < 0.0 ? a * math_expm1(x / a) : x;
-    case CHAIN_SIGMOID: return 1.0 / (1.0 + exp(-x));
+    case CHAIN_SIGMOID: return math_nan_or(x, 1.0 / (1.0 + exp(-x)));
     case CHAIN_HARD_SIGMOID: return chain_clamp(a * x + b, 0.0, 1.0);
     case CHAIN_HARD_SWISH: return x * chain_clamp(a * x + b, 0.0, 1.0);
     case CHAIN_SILU: return x / (1.0 + exp(-a * x));
@@ -81,7 +81,7 @@ float chain_step(uint op, float x, float o, float a, float b) {
     case CHAIN_MISH: return chain_mish(x);
     case CHAIN_ABS: return abs(x);
     case CHAIN_NEG: return -x;
-    case CHAIN_EXP: return exp(x);
+    case CHAIN_EXP: return math_nan_or(x, exp(x));
     case CHAIN_SQRT: return sqrt(x);
     case CHAIN_RECIPROCAL: return 1.0 / x;
     case CHAIN_FLOOR: return floor(x);

@@ -3,9 +3,9 @@
 // math.glsl - functions that Vulkan's own precision rules leave too loose (log near 1, sin, tan,
 // asin, tanh and sinh near 0) or that GLSL lacks (erf, pow of a negative base), each with a
 // relative error below 1e-5, mostly 3e-7, wherever the result is a normal number. Polynomials are
-// minimax fits of the remainders named beside them. NaN goes through. exp, sqrt and division are
-// the driver's. sin, cos and tan are that exact up to arguments of about 100, then to 1e-7 absolute
-// up to 1e5; beyond they are the driver's too.
+// minimax fits of the remainders named beside them. NaN goes through. exp (which may lose a NaN),
+// sqrt and division are the driver's. sin, cos and tan are that exact up to arguments of about 100,
+// then to 1e-7 absolute up to 1e5; beyond they are the driver's too.
 #ifndef MATH_GLSL
 #define MATH_GLSL
 
