@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
  * host_step.c - steps that have no kernel run by their operator's reference, on host copies of their
- * tensors; a chain fused into such a node follows. Tests: tests/exec/test_host_step.c.
+ * tensors; a chain fused into such a node follows. Tests: tests/exec/test_session.c.
  */
 #include "exec/exec.h"
 

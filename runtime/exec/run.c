@@ -3,7 +3,7 @@
  * run.c - submit and wait. A run goes through the plan's segments: the host hands over values, the
  * slices are submitted, and where a host step follows, the host waits, reads and computes. The last
  * segment is left in flight for pum_session_wait. A warm run allocates nothing. Tests:
- * tests/exec/test_session.c, tests/exec/test_warm_run.c.
+ * tests/exec/test_session.c, tests/exec/test_large.c.
  */
 #include "exec/exec.h"
 

@@ -122,5 +122,3 @@ pum_status reference_attention(struct op_call *call) {
     pum_free(call->context, weights);
     return PUM_OK;
 }
-
-OP_HOST_ONLY(attention);

@@ -3,7 +3,7 @@
  * fold.c - shape inference and evaluation of what is known before the run, both by the operators'
  * own rows: the shape rule gives types and shapes, the reference gives values. Results larger than
  * FOLD_MAX_BYTES stay operators unless they are no larger than what goes in. Tests:
- * tests/passes/test_fold.c.
+ * tests/passes/test_fuse.c.
  */
 #include "passes/passes.h"
 

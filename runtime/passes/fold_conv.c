@@ -3,7 +3,7 @@
  * fold_conv.c - what scales or shifts a convolution's channels by constants becomes part of its
  * weights and bias: BatchNormalization, and Mul, Div, Add, Sub by a scalar or a [C,1,1] constant.
  * Runs once a session, before shapes are known: the weight's rank gives the output's. Only float32
- * (rounding scaled half weights would cost precision). Tests: tests/passes/test_fold_conv.c.
+ * (rounding scaled half weights would cost precision). Tests: tests/passes/test_fuse.c.
  */
 #include "passes/match.h"
 #include "passes/passes.h"

@@ -3,7 +3,7 @@
  * fuse_attention.c - MatMul, scale, mask, Softmax, MatMul become one Attention. Runs after
  * fuse_matmul (transposes are flags by then). Rank 4 [batch, heads, length, dim]; rank 3
  * [batch*heads, length, dim], as PyTorch's bmm gives it, is reshaped around. Tests:
- * tests/passes/test_fuse_attention.c.
+ * tests/passes/test_fuse.c.
  */
 #include "passes/match.h"
 #include "passes/passes.h"

@@ -3,7 +3,7 @@
  * fuse_chains.c - elementwise nodes fold into the kernel before them: bias, activation, residual,
  * scale. A node joins its producer when it is the producer's only user, keeps its shape and type,
  * and the chain has room. The fused node stands where the joined node stood, so that the chain's
- * operands are computed before it. Tests: tests/passes/test_fuse_chains.c.
+ * operands are computed before it. Tests: tests/passes/test_fuse.c.
  */
 #include "passes/match.h"
 #include "passes/passes.h"

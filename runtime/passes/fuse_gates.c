@@ -2,7 +2,7 @@
  *
  * fuse_gates.c - a product of x with a function of x is one activation. Exporters write GELU, SiLU
  * and hard swish out in many orders, so the product is first flattened into a scalar and two other
- * factors, and only these are looked at. Tests: tests/passes/test_fuse_gates.c.
+ * factors, and only these are looked at. Tests: tests/passes/test_fuse.c.
  */
 #include "passes/match.h"
 #include "passes/passes.h"

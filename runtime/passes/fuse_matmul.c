@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
  * fuse_matmul.c - a Transpose that swaps the last two axes becomes a flag of the MatMul that reads
- * it; the Add of a row vector after a MatMul becomes its bias. Tests: tests/passes/test_fuse_matmul.c.
+ * it; the Add of a row vector after a MatMul becomes its bias. Tests: tests/passes/test_fuse.c.
  */
 #include "passes/match.h"
 #include "passes/passes.h"

@@ -3,7 +3,7 @@
  * fuse_norms.c - layer norm, RMS norm and softmax as exporters write them out become one operator
  * each. The pattern is anchored at its division (or product with a reciprocal); scale and bias that
  * follow are taken in when they are shaped like the normalised axes. Tests:
- * tests/passes/test_fuse_norms.c.
+ * tests/passes/test_fuse.c.
  */
 #include "passes/match.h"
 #include "passes/passes.h"

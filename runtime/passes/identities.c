@@ -2,7 +2,7 @@
  *
  * identities.c - drops operators that give back their input: x*1, x+0, x-0, x/1, pow(x,1), and
  * reshapes, transposes and casts to what is there already. Works on inferred shapes.
- * Tests: tests/passes/test_fold.c.
+ * Tests: tests/passes/test_fuse.c.
  */
 #include "passes/match.h"
 #include "passes/passes.h"

@@ -2,7 +2,7 @@
  *
  * hazard.c - barriers only where needed. Dispatches between two barriers may run at once, so each is
  * compared with everything since the last barrier: reading what was written, writing what was read
- * or written, by byte ranges of the arenas (reused memory counts). Tests: tests/plan/test_hazard.c.
+ * or written, by byte ranges of the arenas (reused memory counts). Tests: tests/plan/test_plan.c.
  */
 #include "plan/plan.h"
 
