@@ -29,8 +29,8 @@ struct exec_weights {
  * of plan->weights). With `own`, takes those that belong to the plan alone (base_id -1), else those
  * that the session shares. Frees what was packed. */
 pum_status exec_weights_add(struct exec_weights *weights, struct plan *plan, bool own,
-                            struct gpu_range *ranges,
-                            void (*progress)(void *user, float fraction), void *progress_user);
+                            struct gpu_range *ranges, void (*progress)(void *user, float fraction),
+                            void *progress_user);
 bool exec_weights_has(void *weights, int32_t base_id, const char *key);
 void exec_weights_free(struct exec_weights *weights);
 
@@ -53,16 +53,16 @@ struct exec_plan {
     struct gpu_buffer *arenas[PLAN_MAX_ARENAS];
     struct gpu_buffer *upload, *readback; /* NULL where the arenas can be mapped */
     uint64_t upload_bytes, readback_bytes;
-    uint64_t *staging;            /* by value: offset in upload or readback */
+    uint64_t *staging; /* by value: offset in upload or readback */
     struct exec_weights own;
-    struct gpu_range *weights;    /* in the order of plan->weights */
+    struct gpu_range *weights;       /* in the order of plan->weights */
     struct gpu_pipeline **pipelines; /* by dispatch */
     double *estimate_ns, *time_ns;   /* by dispatch */
     struct exec_slice *slices;
     int32_t slice_count, slice_capacity;
-    void **host;                  /* by value: host copy in the declared type, or NULL */
+    void **host; /* by value: host copy in the declared type, or NULL */
     pum_step_info *infos;
-    int32_t relearned;            /* times that slices were cut anew from measured times */
+    int32_t relearned; /* times that slices were cut anew from measured times */
 };
 
 struct exec_input {
@@ -77,11 +77,11 @@ enum exec_state { EXEC_IDLE, EXEC_IN_FLIGHT, EXEC_DONE };
 struct pum_session {
     pum_context *context;
     struct pum_device *device;
-    struct base_caps caps;      /* as pinned rows and quarantine stand for this session */
-    struct pum_graph *graph;    /* own clone after passes_load */
+    struct base_caps caps;   /* as pinned rows and quarantine stand for this session */
+    struct pum_graph *graph; /* own clone after passes_load */
     struct exec_weights weights;
     struct exec_input *inputs;
-    struct tensor_desc *descs;  /* scratch: the inputs' descriptions */
+    struct tensor_desc *descs; /* scratch: the inputs' descriptions */
     struct exec_plan **plans;
     int32_t plan_count, max_plans;
     struct exec_plan *current;

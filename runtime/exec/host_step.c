@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * host_step.c - steps that have no kernel run by their operator's reference, on host copies of their
- * tensors; a chain fused into such a node follows. Tests: tests/exec/test_session.c.
+ * host_step.c - steps that have no kernel run by their operator's reference, on host copies of
+ * their tensors; a chain fused into such a node follows. Tests: tests/exec/test_session.c.
  */
 #include "exec/exec.h"
 
@@ -9,8 +9,8 @@
 
 #include <string.h>
 
-void *exec_host_data(const struct pum_session *session, const struct exec_plan *ep,
-                     int32_t value) {
+void *exec_host_data(const struct pum_session *session, const struct exec_plan *ep, int32_t value)
+{
     const struct plan *plan = ep->plan;
     if (ep->host[value])
         return ep->host[value];
@@ -29,13 +29,12 @@ void *exec_host_data(const struct pum_session *session, const struct exec_plan *
     return base && store ? base + v->base_offset / store * element : NULL;
 }
 
-
 static pum_status gather_tensors(struct pum_session *session, struct exec_plan *ep,
-                                 const struct graph_node *node, struct host_tensor *tensors) {
+                                 const struct graph_node *node, struct host_tensor *tensors)
+{
     const struct pum_graph *graph = ep->plan->graph;
     for (int32_t i = 0; i < node->input_count + node->output_count; i++) {
-        int32_t id = i < node->input_count ? node->inputs[i]
-                                           : node->outputs[i - node->input_count];
+        int32_t id = i < node->input_count ? node->inputs[i] : node->outputs[i - node->input_count];
         if (id < 0)
             continue;
         tensors[i].desc = graph->tensors[id].desc;
@@ -49,7 +48,8 @@ static pum_status gather_tensors(struct pum_session *session, struct exec_plan *
 
 /* An output that nobody wants still needs a place to be written to. */
 static pum_status fill_unwanted(struct pum_session *session, struct op_call *call,
-                                struct host_tensor *outputs, bool *owned) {
+                                struct host_tensor *outputs, bool *owned)
+{
     *owned = false;
     for (int32_t i = 0; i < call->output_count; i++) {
         if (outputs[i].data)
@@ -73,7 +73,8 @@ static pum_status fill_unwanted(struct pum_session *session, struct op_call *cal
 }
 
 static void free_unwanted(struct pum_session *session, const struct graph_node *node,
-                          struct host_tensor *outputs) {
+                          struct host_tensor *outputs)
+{
     for (int32_t i = 0; i < node->output_count; i++) {
         if (node->outputs[i] < 0)
             host_tensor_free(session->context, &outputs[i]);
@@ -81,11 +82,11 @@ static void free_unwanted(struct pum_session *session, const struct graph_node *
 }
 
 static pum_status run_node(struct pum_session *session, struct exec_plan *ep,
-                           const struct graph_node *node) {
+                           const struct graph_node *node)
+{
     int32_t total = node->input_count + node->output_count;
     int32_t inputs = node->input_count - node->chain_inputs;
-    struct host_tensor *tensors =
-        pum_alloc(session->context, (size_t)total + 1, sizeof *tensors);
+    struct host_tensor *tensors = pum_alloc(session->context, (size_t)total + 1, sizeof *tensors);
     if (!tensors)
         return PUM_E_MEMORY;
     struct host_tensor *outputs = tensors + node->input_count;
@@ -109,7 +110,8 @@ static pum_status run_node(struct pum_session *session, struct exec_plan *ep,
     return status;
 }
 
-pum_status exec_host_steps(struct pum_session *session, struct exec_plan *ep, int32_t segment) {
+pum_status exec_host_steps(struct pum_session *session, struct exec_plan *ep, int32_t segment)
+{
     const struct plan_segment *s = &ep->plan->segments[segment];
     for (int32_t i = s->host_first; i < s->host_last; i++)
         PUM_TRY(run_node(session, ep, &ep->plan->graph->nodes[ep->plan->steps[i].node]));

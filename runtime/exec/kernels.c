@@ -10,7 +10,8 @@
 #include <stdio.h>
 #include <string.h>
 
-static void needs_text(uint32_t needs, char *text, size_t bytes) {
+static void needs_text(uint32_t needs, char *text, size_t bytes)
+{
     size_t used = 0;
     text[0] = 0;
 #define XX(id, word, tier, doc)                                                                    \
@@ -21,7 +22,8 @@ static void needs_text(uint32_t needs, char *text, size_t bytes) {
 }
 
 static pum_status compile_row(pum_device *device, const struct kernel_row *row,
-                              pum_kernel_info *info) {
+                              pum_kernel_info *info)
+{
     uint32_t values[KERNEL_MAX_SPECS] = {0};
     struct exec_pipeline_specs specs;
     struct gpu_pipeline_params params;
@@ -35,8 +37,8 @@ static pum_status compile_row(pum_device *device, const struct kernel_row *row,
 }
 
 pum_status pum_device_kernels(pum_device *device, bool compile,
-                              void (*report)(void *user, const pum_kernel_info *info),
-                              void *user) {
+                              void (*report)(void *user, const pum_kernel_info *info), void *user)
+{
     if (!device || !report)
         return pum_fail(PUM_E_ARGUMENT, "pum_device_kernels: device or report is NULL");
     if (compile)

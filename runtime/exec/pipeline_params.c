@@ -20,7 +20,8 @@ static const struct {
 };
 
 /* Changes all instructions of the first kind that `code` has; false when it has none. */
-static bool spoil(uint32_t *code, size_t words) {
+static bool spoil(uint32_t *code, size_t words)
+{
     bool done = false;
     for (size_t pass = 0; pass < PUM_COUNT_OF(spoilt_opcodes) && !done; pass++) {
         for (size_t at = 5; at < words;) {
@@ -38,7 +39,8 @@ static bool spoil(uint32_t *code, size_t words) {
 }
 
 /* The spoilt copy lives as long as the process: a test's business. */
-static pum_status break_code(pum_context *context, struct gpu_pipeline_params *params) {
+static pum_status break_code(pum_context *context, struct gpu_pipeline_params *params)
+{
     static uint32_t copy[1 << 16];
     if (params->code_bytes > sizeof copy)
         return pum_fail(PUM_E_INTERNAL, "kernel '%s' is too large to break", params->name);
@@ -53,7 +55,8 @@ static pum_status break_code(pum_context *context, struct gpu_pipeline_params *p
 
 pum_status exec_pipeline_params(struct pum_device *device, const struct kernel_row *row,
                                 const uint32_t *values, struct exec_pipeline_specs *specs,
-                                struct gpu_pipeline_params *out_params) {
+                                struct gpu_pipeline_params *out_params)
+{
     for (uint32_t i = 0; i < row->spec_count; i++)
         specs->ids[i] = row->specs[i].id;
     *out_params = (struct gpu_pipeline_params){.name = row->name,

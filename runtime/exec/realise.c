@@ -8,13 +8,15 @@
 
 #include <string.h>
 
-uint64_t exec_binding_bytes(const struct plan *plan, const struct lower_binding *binding) {
+uint64_t exec_binding_bytes(const struct plan *plan, const struct lower_binding *binding)
+{
     if (binding->bytes)
         return binding->bytes;
     return plan->values[binding->value].bytes - binding->offset;
 }
 
-struct gpu_range exec_range(const struct exec_plan *ep, const struct lower_binding *binding) {
+struct gpu_range exec_range(const struct exec_plan *ep, const struct lower_binding *binding)
+{
     const struct plan *plan = ep->plan;
     uint64_t offset, bytes = exec_binding_bytes(plan, binding);
     const struct plan_value *base = &plan->values[plan_resolve(plan, binding->value, &offset)];
@@ -29,14 +31,16 @@ struct gpu_range exec_range(const struct exec_plan *ep, const struct lower_bindi
     return range;
 }
 
-static pum_status make_arenas(struct pum_session *session, struct exec_plan *ep) {
+static pum_status make_arenas(struct pum_session *session, struct exec_plan *ep)
+{
     for (int32_t i = 0; i < ep->plan->layout.arena_count; i++)
         PUM_TRY(gpu_buffer_create(session->device, ep->plan->layout.arena_bytes[i],
                                   GPU_BUFFER_DEVICE, "activations", &ep->arenas[i]));
     return PUM_OK;
 }
 
-static bool all_mapped(const struct exec_plan *ep) {
+static bool all_mapped(const struct exec_plan *ep)
+{
     for (int32_t i = 0; i < ep->plan->layout.arena_count; i++) {
         if (!gpu_buffer_map(ep->arenas[i]))
             return false;
@@ -45,12 +49,14 @@ static bool all_mapped(const struct exec_plan *ep) {
 }
 
 /* Room for `value` in the upload or readback buffer. */
-static void reserve(struct exec_plan *ep, int32_t value, uint64_t *total) {
+static void reserve(struct exec_plan *ep, int32_t value, uint64_t *total)
+{
     ep->staging[value] = *total;
     *total += (ep->plan->values[value].bytes + 255) & ~(uint64_t)255;
 }
 
-static pum_status make_staging(struct pum_session *session, struct exec_plan *ep) {
+static pum_status make_staging(struct pum_session *session, struct exec_plan *ep)
+{
     struct plan *plan = ep->plan;
     ep->staging =
         base_arena_alloc(&plan->arena, (size_t)plan->value_count + 1, sizeof *ep->staging);
@@ -73,7 +79,8 @@ static pum_status make_staging(struct pum_session *session, struct exec_plan *ep
     return PUM_OK;
 }
 
-static pum_status make_host_copy(struct pum_session *session, struct exec_plan *ep, int32_t value) {
+static pum_status make_host_copy(struct pum_session *session, struct exec_plan *ep, int32_t value)
+{
     size_t bytes;
     if (ep->host[value])
         return PUM_OK;
@@ -84,7 +91,8 @@ static pum_status make_host_copy(struct pum_session *session, struct exec_plan *
     return ep->host[value] ? PUM_OK : PUM_E_MEMORY;
 }
 
-static pum_status make_host_copies(struct pum_session *session, struct exec_plan *ep) {
+static pum_status make_host_copies(struct pum_session *session, struct exec_plan *ep)
+{
     struct plan *plan = ep->plan;
     ep->host = base_arena_alloc(&plan->arena, (size_t)plan->value_count + 1, sizeof *ep->host);
     if (!ep->host)
@@ -100,7 +108,8 @@ static pum_status make_host_copies(struct pum_session *session, struct exec_plan
     return PUM_OK;
 }
 
-static pum_status make_pipelines(struct pum_session *session, struct exec_plan *ep) {
+static pum_status make_pipelines(struct pum_session *session, struct exec_plan *ep)
+{
     struct plan *plan = ep->plan;
     size_t count = (size_t)plan->dispatch_count;
     ep->pipelines = base_arena_alloc(&plan->arena, count + 1, sizeof *ep->pipelines);
@@ -119,7 +128,8 @@ static pum_status make_pipelines(struct pum_session *session, struct exec_plan *
     return status;
 }
 
-static pum_status make_times(const struct pum_session *session, struct exec_plan *ep) {
+static pum_status make_times(const struct pum_session *session, struct exec_plan *ep)
+{
     size_t count = (size_t)ep->plan->dispatch_count + 1;
     ep->estimate_ns = base_arena_alloc(&ep->plan->arena, count, sizeof(double));
     ep->time_ns = base_arena_alloc(&ep->plan->arena, count, sizeof(double));
@@ -129,7 +139,8 @@ static pum_status make_times(const struct pum_session *session, struct exec_plan
     return PUM_OK;
 }
 
-pum_status exec_realise(struct pum_session *session, struct exec_plan *ep) {
+pum_status exec_realise(struct pum_session *session, struct exec_plan *ep)
+{
     if (ep->real)
         return PUM_OK;
     struct plan *plan = ep->plan;

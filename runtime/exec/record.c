@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT
  *
- * record.c - a plan's dispatches into command buffers ("slices"), so that no submission takes longer
- * than the device's time budget: the list is cut between dispatches, and a dispatch that alone takes
- * longer is cut along the outermost axis of its grid. Times are estimated at first and measured
- * later (run.c); a slice is recorded once and replayed. Tests: tests/exec/test_session.c.
+ * record.c - a plan's dispatches into command buffers ("slices"), so that no submission takes
+ * longer than the device's time budget: the list is cut between dispatches, and a dispatch that
+ * alone takes longer is cut along the outermost axis of its grid. Times are estimated at first and
+ * measured later (run.c); a slice is recorded once and replayed. Tests: tests/exec/test_session.c.
  */
 #include "exec/exec.h"
 
@@ -16,7 +16,8 @@
 #define CPU_BYTES_PER_NS 2.0
 #define DISPATCH_NS 5000.0
 
-void exec_estimate(const struct base_caps *caps, const struct plan *plan, double *out_ns) {
+void exec_estimate(const struct base_caps *caps, const struct plan *plan, double *out_ns)
+{
     bool gpu = caps->bits & BASE_CAP_BIT(SHARED_FAST);
     for (int32_t d = 0; d < plan->dispatch_count; d++) {
         const struct lower_dispatch *record = &plan->dispatches[d].record;
@@ -38,7 +39,8 @@ struct recorder {
     double budget_ns;
 };
 
-static pum_status close_slice(struct recorder *r) {
+static pum_status close_slice(struct recorder *r)
+{
     if (!r->slice)
         return PUM_OK;
     gpu_commands_timestamp(r->slice->commands, r->slice->timestamp_count++);
@@ -49,7 +51,8 @@ static pum_status close_slice(struct recorder *r) {
 
 /* Dispatches and bindings from `first` to the end of the segment: what a slice may need. */
 static void count_rest(const struct recorder *r, int32_t first, int32_t *dispatches,
-                       int32_t *bindings) {
+                       int32_t *bindings)
+{
     const struct plan_segment *segment = &r->ep->plan->segments[r->segment];
     *dispatches = *bindings = 0;
     for (int32_t d = first; d < segment->first_dispatch + segment->dispatch_count; d++) {
@@ -58,7 +61,8 @@ static void count_rest(const struct recorder *r, int32_t first, int32_t *dispatc
     }
 }
 
-static pum_status open_slice(struct recorder *r, int32_t first_dispatch) {
+static pum_status open_slice(struct recorder *r, int32_t first_dispatch)
+{
     struct exec_plan *ep = r->ep;
     int32_t dispatches, bindings;
     PUM_TRY(close_slice(r));
@@ -80,12 +84,14 @@ static pum_status open_slice(struct recorder *r, int32_t first_dispatch) {
 }
 
 /* The range of a value that crosses the border, in its arena. */
-static struct gpu_range border_range(const struct exec_plan *ep, int32_t value) {
+static struct gpu_range border_range(const struct exec_plan *ep, int32_t value)
+{
     struct lower_binding binding = {.value = value};
     return exec_range(ep, &binding);
 }
 
-static void record_copies(struct recorder *r, const int32_t *values, int32_t count, bool upload) {
+static void record_copies(struct recorder *r, const int32_t *values, int32_t count, bool upload)
+{
     struct exec_plan *ep = r->ep;
     for (int32_t i = 0; i < count; i++) {
         struct gpu_range arena = border_range(ep, values[i]);
@@ -99,7 +105,8 @@ static void record_copies(struct recorder *r, const int32_t *values, int32_t cou
 }
 
 static pum_status record_part(struct recorder *r, int32_t index, const uint32_t base[3],
-                              const uint32_t groups[3]) {
+                              const uint32_t groups[3])
+{
     const struct plan_dispatch *dispatch = &r->ep->plan->dispatches[index];
     const struct kernel_row *row = dispatch->record.row;
     struct gpu_range ranges[KERNEL_MAX_BINDINGS];
@@ -125,7 +132,8 @@ static pum_status record_part(struct recorder *r, int32_t index, const uint32_t 
 
 /* Cuts a long dispatch along its outermost axis (include/grid.glsl relies on that axis); each part
  * has a submission of its own. */
-static pum_status record_in_parts(struct recorder *r, int32_t index, double estimate) {
+static pum_status record_in_parts(struct recorder *r, int32_t index, double estimate)
+{
     const uint32_t *groups = r->ep->plan->dispatches[index].record.groups;
     int32_t axis = groups[2] > 1 ? 2 : groups[1] > 1 ? 1 : 0;
     double wanted = estimate / r->budget_ns + 1;
@@ -142,7 +150,8 @@ static pum_status record_in_parts(struct recorder *r, int32_t index, double esti
     return PUM_OK;
 }
 
-static pum_status record_dispatch(struct recorder *r, int32_t index) {
+static pum_status record_dispatch(struct recorder *r, int32_t index)
+{
     const struct plan_dispatch *dispatch = &r->ep->plan->dispatches[index];
     double estimate = r->ep->estimate_ns[index];
     bool empty = r->slice->dispatch_count == 0;
@@ -159,7 +168,8 @@ static pum_status record_dispatch(struct recorder *r, int32_t index) {
     return record_part(r, index, base, dispatch->record.groups);
 }
 
-static pum_status record_segment(struct recorder *r) {
+static pum_status record_segment(struct recorder *r)
+{
     const struct plan_segment *segment = &r->ep->plan->segments[r->segment];
     bool uploads = r->ep->upload && segment->upload_count > 0;
     bool downloads = r->ep->readback && segment->download_count > 0;
@@ -180,13 +190,13 @@ static pum_status record_segment(struct recorder *r) {
     return close_slice(r);
 }
 
-pum_status exec_record(struct pum_session *session, struct exec_plan *ep) {
+pum_status exec_record(struct pum_session *session, struct exec_plan *ep)
+{
     for (int32_t i = 0; i < ep->slice_count; i++)
         gpu_commands_destroy(&ep->slices[i].commands);
     ep->slice_count = 0;
-    struct recorder recorder = {.session = session,
-                                .ep = ep,
-                                .budget_ns = 1e6 * gpu_device_budget_ms(session->device)};
+    struct recorder recorder = {
+        .session = session, .ep = ep, .budget_ns = 1e6 * gpu_device_budget_ms(session->device)};
     for (int32_t s = 0; s < ep->plan->segment_count; s++) {
         recorder.segment = s;
         PUM_TRY(record_segment(&recorder));

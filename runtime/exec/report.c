@@ -8,7 +8,8 @@
 #include <string.h>
 
 static void count_bytes(const struct plan *plan, const struct lower_dispatch *record,
-                        pum_step_info *info) {
+                        pum_step_info *info)
+{
     for (uint32_t b = 0; b < record->row->binding_count; b++) {
         if (record->bindings[b].value < 0)
             continue;
@@ -21,7 +22,8 @@ static void count_bytes(const struct plan *plan, const struct lower_dispatch *re
 }
 
 static void report_dispatch(const struct exec_plan *ep, const struct graph_node *node,
-                            int32_t index, pum_step_info *info) {
+                            int32_t index, pum_step_info *info)
+{
     const struct plan_dispatch *dispatch = &ep->plan->dispatches[index];
     info->kind = PUM_STEP_DISPATCH;
     info->kernel = dispatch->record.row->name;
@@ -36,8 +38,8 @@ static void report_dispatch(const struct exec_plan *ep, const struct graph_node 
     info->fused = node->fused ? node->fused : "";
 }
 
-static void report_host(const struct plan *plan, const struct plan_step *step,
-                        pum_step_info *info) {
+static void report_host(const struct plan *plan, const struct plan_step *step, pum_step_info *info)
+{
     const struct graph_node *node = &plan->graph->nodes[step->node];
     info->kind = PUM_STEP_HOST;
     info->op = op_rows[node->op].name;
@@ -59,7 +61,8 @@ static void report_host(const struct plan *plan, const struct plan_step *step,
 }
 
 /* Pipelines are shared by dispatches of the same row and constants. */
-static int32_t count_pipelines(const struct plan *plan) {
+static int32_t count_pipelines(const struct plan *plan)
+{
     int32_t count = 0;
     for (int32_t i = 0; i < plan->dispatch_count; i++) {
         const struct lower_dispatch *a = &plan->dispatches[i].record;
@@ -74,7 +77,8 @@ static int32_t count_pipelines(const struct plan *plan) {
     return count;
 }
 
-pum_status exec_report(struct exec_plan *ep, pum_plan_info *out_info) {
+pum_status exec_report(struct exec_plan *ep, pum_plan_info *out_info)
+{
     struct plan *plan = ep->plan;
     int32_t most = plan->dispatch_count + plan->host_step_count, count = 0;
     if (!ep->infos)
@@ -105,7 +109,8 @@ pum_status exec_report(struct exec_plan *ep, pum_plan_info *out_info) {
 }
 
 pum_status pum_session_plan(pum_session *session, const pum_tensor *inputs, int32_t input_count,
-                            pum_plan_info *out_info) {
+                            pum_plan_info *out_info)
+{
     if (!out_info)
         return pum_fail(PUM_E_ARGUMENT, "pum_session_plan: out_info is NULL");
     *out_info = (pum_plan_info){0};

@@ -20,7 +20,8 @@
 
 /* Where the host sees a value that crosses the border: the mapped arena or the staging buffer. */
 static void *border_memory(const struct exec_plan *ep, int32_t value, bool upload,
-                           struct gpu_buffer **buffer, uint64_t *offset) {
+                           struct gpu_buffer **buffer, uint64_t *offset)
+{
     struct gpu_buffer *staging = upload ? ep->upload : ep->readback;
     if (staging) {
         *buffer = staging;
@@ -34,7 +35,8 @@ static void *border_memory(const struct exec_plan *ep, int32_t value, bool uploa
     return (char *)gpu_buffer_map(*buffer) + *offset;
 }
 
-static pum_status hand_over(struct pum_session *session, struct exec_plan *ep, int32_t value) {
+static pum_status hand_over(struct pum_session *session, struct exec_plan *ep, int32_t value)
+{
     const struct plan *plan = ep->plan;
     const struct tensor_desc *desc = &plan->graph->tensors[value].desc;
     struct gpu_buffer *buffer;
@@ -42,15 +44,16 @@ static pum_status hand_over(struct pum_session *session, struct exec_plan *ep, i
     if (plan->values[value].bytes == 0)
         return PUM_OK;
     void *to = border_memory(ep, value, true, &buffer, &offset);
-    pum_status status = store_pack(desc->dtype, plan->values[value].store,
-                                   exec_host_data(session, ep, value), to,
-                                   shape_elements(&desc->shape));
+    pum_status status =
+        store_pack(desc->dtype, plan->values[value].store, exec_host_data(session, ep, value), to,
+                   shape_elements(&desc->shape));
     if (status != PUM_OK)
         return pum_fail_prefix(status, "tensor '%s'", plan->graph->tensors[value].name);
     return gpu_buffer_flush(buffer, offset, plan->values[value].bytes);
 }
 
-static pum_status take_back(struct exec_plan *ep, int32_t value) {
+static pum_status take_back(struct exec_plan *ep, int32_t value)
+{
     const struct plan *plan = ep->plan;
     const struct tensor_desc *desc = &plan->graph->tensors[value].desc;
     struct gpu_buffer *buffer;
@@ -64,7 +67,8 @@ static pum_status take_back(struct exec_plan *ep, int32_t value) {
     return PUM_OK;
 }
 
-static pum_status start_segment(struct pum_session *session, struct exec_plan *ep, int32_t index) {
+static pum_status start_segment(struct pum_session *session, struct exec_plan *ep, int32_t index)
+{
     const struct plan_segment *segment = &ep->plan->segments[index];
     for (int32_t i = 0; i < segment->upload_count; i++)
         PUM_TRY(hand_over(session, ep, segment->uploads[i]));
@@ -75,14 +79,16 @@ static pum_status start_segment(struct pum_session *session, struct exec_plan *e
     return PUM_OK;
 }
 
-static pum_status finish_segment(struct exec_plan *ep, int32_t index) {
+static pum_status finish_segment(struct exec_plan *ep, int32_t index)
+{
     const struct plan_segment *segment = &ep->plan->segments[index];
     for (int32_t i = 0; i < segment->download_count; i++)
         PUM_TRY(take_back(ep, segment->downloads[i]));
     return PUM_OK;
 }
 
-static pum_status check_inputs(struct pum_session *session) {
+static pum_status check_inputs(struct pum_session *session)
+{
     for (int32_t i = 0; i < session->graph->input_count; i++) {
         if (!session->inputs[i].set)
             return pum_fail(PUM_E_STATE, "input '%s' was not given: pum_session_set_input first",
@@ -93,7 +99,8 @@ static pum_status check_inputs(struct pum_session *session) {
 }
 
 /* Drops the current plan after a failure to make it real. */
-static void drop_plan(struct pum_session *session, struct exec_plan *ep) {
+static void drop_plan(struct pum_session *session, struct exec_plan *ep)
+{
     for (int32_t i = 0; i < session->plan_count; i++) {
         if (session->plans[i] != ep)
             continue;
@@ -103,7 +110,8 @@ static void drop_plan(struct pum_session *session, struct exec_plan *ep) {
     }
 }
 
-pum_status pum_session_submit(pum_session *session) {
+pum_status pum_session_submit(pum_session *session)
+{
     if (!session)
         return pum_fail(PUM_E_ARGUMENT, "pum_session_submit: session is NULL");
     if (session->state == EXEC_IN_FLIGHT)
@@ -126,9 +134,8 @@ pum_status pum_session_submit(pum_session *session) {
         status = start_segment(session, ep, s);
         bool last = s == ep->plan->segment_count - 1;
         if (status == PUM_OK && !last) {
-            status = session->ticket
-                         ? gpu_wait(session->device, session->ticket, UINT64_MAX)
-                         : PUM_OK;
+            status =
+                session->ticket ? gpu_wait(session->device, session->ticket, UINT64_MAX) : PUM_OK;
             if (status == PUM_OK)
                 status = finish_segment(ep, s);
             if (status == PUM_OK)
@@ -148,11 +155,11 @@ pum_status pum_session_submit(pum_session *session) {
 /* Device time of a slice; with profiling also of each of its dispatches. False without timestamps.
  * Profiling: slots 0 (begin), one after each dispatch, one at the end. */
 static bool read_slice(struct pum_session *session, struct exec_plan *ep,
-                       const struct exec_slice *slice, double *out_ns) {
+                       const struct exec_slice *slice, double *out_ns)
+{
     double period = (double)gpu_device_timestamp_period(session->device);
     uint64_t ticks[2];
-    if (period <= 0 ||
-        gpu_commands_read_timestamps(slice->commands, 0, 1, &ticks[0]) != PUM_OK ||
+    if (period <= 0 || gpu_commands_read_timestamps(slice->commands, 0, 1, &ticks[0]) != PUM_OK ||
         gpu_commands_read_timestamps(slice->commands, slice->timestamp_count - 1, 1, &ticks[1]) !=
             PUM_OK)
         return false;
@@ -172,7 +179,8 @@ static bool read_slice(struct pum_session *session, struct exec_plan *ep,
 
 /* Corrects the estimates by what was measured, and cuts the slices anew when the budget was missed
  * or slices are much shorter than it. */
-static pum_status learn(struct pum_session *session, struct exec_plan *ep) {
+static pum_status learn(struct pum_session *session, struct exec_plan *ep)
+{
     double budget = 1e6 * gpu_device_budget_ms(session->device), total = 0, longest = 0;
     for (int32_t i = 0; i < ep->slice_count; i++) {
         const struct exec_slice *slice = &ep->slices[i];
@@ -187,21 +195,24 @@ static pum_status learn(struct pum_session *session, struct exec_plan *ep) {
         double factor = measured / slice->estimate_ns;
         for (int32_t d = 0; d < slice->dispatch_count; d++) {
             int32_t index = slice->first_dispatch + d;
-            bool counted = i > 0 && ep->slices[i - 1].first_dispatch +
-                                            ep->slices[i - 1].dispatch_count > index;
+            bool counted =
+                i > 0 &&
+                ep->slices[i - 1].first_dispatch + ep->slices[i - 1].dispatch_count > index;
             if (!counted) /* parts of one dispatch: the first part speaks for all */
                 ep->estimate_ns[index] *= factor;
         }
     }
     bool over = longest > RELEARN_OVER * budget;
-    bool under = ep->slice_count > RELEARN_UNDER * (ep->plan->segment_count + (int32_t)(total / budget));
+    bool under =
+        ep->slice_count > RELEARN_UNDER * (ep->plan->segment_count + (int32_t)(total / budget));
     if (ep->relearned >= MAX_RELEARN || !(over || under))
         return PUM_OK;
     ep->relearned++;
     return exec_record(session, ep);
 }
 
-pum_status pum_session_wait(pum_session *session, uint64_t timeout_ns) {
+pum_status pum_session_wait(pum_session *session, uint64_t timeout_ns)
+{
     if (!session)
         return pum_fail(PUM_E_ARGUMENT, "pum_session_wait: session is NULL");
     if (session->state != EXEC_IN_FLIGHT)
@@ -221,7 +232,8 @@ pum_status pum_session_wait(pum_session *session, uint64_t timeout_ns) {
     return PUM_OK;
 }
 
-pum_status pum_session_run(pum_session *session) {
+pum_status pum_session_run(pum_session *session)
+{
     PUM_TRY(pum_session_submit(session));
     return pum_session_wait(session, UINT64_MAX);
 }

@@ -11,7 +11,8 @@
 
 #define DEFAULT_MAX_PLANS 8
 
-static pum_status make_inputs(struct pum_session *session) {
+static pum_status make_inputs(struct pum_session *session)
+{
     size_t count = (size_t)session->graph->input_count;
     session->inputs = pum_alloc(session->context, count, sizeof *session->inputs);
     session->descs = pum_alloc(session->context, count, sizeof *session->descs);
@@ -22,7 +23,8 @@ static pum_status make_inputs(struct pum_session *session) {
 
 pum_status exec_session_create(struct pum_device *device, struct pum_graph *graph,
                                const pum_session_params *params, const struct base_caps *caps,
-                               struct pum_session **out_session) {
+                               struct pum_session **out_session)
+{
     static const pum_session_params defaults = {0};
     if (!params)
         params = &defaults;
@@ -52,7 +54,8 @@ fail:
 }
 
 pum_status pum_session_create(pum_device *device, pum_graph *graph,
-                              const pum_session_params *params, pum_session **out_session) {
+                              const pum_session_params *params, pum_session **out_session)
+{
     if (!out_session)
         return pum_fail(PUM_E_ARGUMENT, "pum_session_create: out_session is NULL");
     *out_session = NULL;
@@ -63,7 +66,8 @@ pum_status pum_session_create(pum_device *device, pum_graph *graph,
     return exec_session_create(device, graph, params, gpu_device_caps(device), out_session);
 }
 
-void pum_session_destroy(pum_session **session_pointer) {
+void pum_session_destroy(pum_session **session_pointer)
+{
     struct pum_session *session = session_pointer ? *session_pointer : NULL;
     if (!session)
         return;
@@ -89,7 +93,8 @@ void pum_session_destroy(pum_session **session_pointer) {
 /* --- Inputs and outputs --- */
 
 static pum_status check_input(const struct pum_session *session, int32_t index,
-                              const pum_tensor *tensor, struct tensor_desc *out_desc) {
+                              const pum_tensor *tensor, struct tensor_desc *out_desc)
+{
     if (!tensor || index < 0 || index >= session->graph->input_count)
         return pum_fail(PUM_E_ARGUMENT, "input %d does not exist: the graph has %d", index,
                         session->graph->input_count);
@@ -105,8 +110,8 @@ static pum_status check_input(const struct pum_session *session, int32_t index,
                         pum_dtype_name(input->desc.dtype), pum_dtype_name(tensor->dtype));
     bool fits = input->desc.shape.rank < 0 || input->desc.shape.rank == tensor->rank;
     for (int32_t i = 0; fits && input->desc.shape.rank >= 0 && i < tensor->rank; i++)
-        fits = tensor->dims[i] >= 0 && (input->desc.shape.dims[i] < 0 ||
-                                        input->desc.shape.dims[i] == tensor->dims[i]);
+        fits = tensor->dims[i] >= 0 &&
+               (input->desc.shape.dims[i] < 0 || input->desc.shape.dims[i] == tensor->dims[i]);
     if (!fits || shape_has_symbol(&out_desc->shape))
         return pum_fail(PUM_E_SHAPE, "input '%s' must have shape %s (? is free), not %s",
                         input->name, shape_text(&input->desc.shape, wanted),
@@ -117,7 +122,8 @@ static pum_status check_input(const struct pum_session *session, int32_t index,
     return PUM_OK;
 }
 
-pum_status pum_session_set_input(pum_session *session, int32_t index, const pum_tensor *tensor) {
+pum_status pum_session_set_input(pum_session *session, int32_t index, const pum_tensor *tensor)
+{
     struct tensor_desc desc;
     if (!session)
         return pum_fail(PUM_E_ARGUMENT, "pum_session_set_input: session is NULL");
@@ -144,7 +150,8 @@ pum_status pum_session_set_input(pum_session *session, int32_t index, const pum_
     return PUM_OK;
 }
 
-pum_status pum_session_get_output(pum_session *session, int32_t index, pum_tensor *out_tensor) {
+pum_status pum_session_get_output(pum_session *session, int32_t index, pum_tensor *out_tensor)
+{
     if (!out_tensor)
         return pum_fail(PUM_E_ARGUMENT, "pum_session_get_output: out_tensor is NULL");
     *out_tensor = (pum_tensor){0};
@@ -167,7 +174,8 @@ pum_status pum_session_get_output(pum_session *session, int32_t index, pum_tenso
 
 /* --- Plans --- */
 
-void exec_plan_destroy(struct pum_session *session, struct exec_plan **plan_pointer) {
+void exec_plan_destroy(struct pum_session *session, struct exec_plan **plan_pointer)
+{
     struct exec_plan *ep = *plan_pointer;
     if (!ep)
         return;
@@ -192,7 +200,8 @@ void exec_plan_destroy(struct pum_session *session, struct exec_plan **plan_poin
 }
 
 static bool same_inputs(const struct pum_session *session, const struct exec_plan *ep,
-                        const struct tensor_desc *inputs) {
+                        const struct tensor_desc *inputs)
+{
     for (int32_t i = 0; i < session->graph->input_count; i++) {
         if (ep->inputs[i].dtype != inputs[i].dtype ||
             !shape_equal(&ep->inputs[i].shape, &inputs[i].shape))
@@ -202,7 +211,8 @@ static bool same_inputs(const struct pum_session *session, const struct exec_pla
 }
 
 /* Makes room by dropping the plan that was used longest ago. */
-static void drop_oldest(struct pum_session *session) {
+static void drop_oldest(struct pum_session *session)
+{
     int32_t oldest = 0;
     for (int32_t i = 1; i < session->plan_count; i++) {
         if (session->plans[i]->last_use < session->plans[oldest]->last_use)
@@ -213,7 +223,8 @@ static void drop_oldest(struct pum_session *session) {
 }
 
 static pum_status make_plan(struct pum_session *session, const struct tensor_desc *inputs,
-                            struct exec_plan **out_plan) {
+                            struct exec_plan **out_plan)
+{
     pum_status status;
     size_t count = (size_t)session->graph->input_count;
     struct exec_plan *ep = pum_alloc(session->context, 1, sizeof *ep);
@@ -236,7 +247,8 @@ fail:
 }
 
 pum_status exec_find_plan(struct pum_session *session, const struct tensor_desc *inputs,
-                          struct exec_plan **out_plan) {
+                          struct exec_plan **out_plan)
+{
     *out_plan = NULL;
     for (int32_t i = 0; i < session->plan_count; i++) {
         if (same_inputs(session, session->plans[i], inputs)) {

@@ -32,18 +32,19 @@ struct verifier {
     uint64_t seed;
 };
 
-static bool is_wanted(const struct verifier *v, const struct kernel_row *row) {
+static bool is_wanted(const struct verifier *v, const struct kernel_row *row)
+{
     const char *filter = v->params->kernel_filter;
     return !filter || strstr(row->name, filter) != NULL;
 }
 
-static pum_status set_inputs(pum_session *session, const struct verify_case *c) {
+static pum_status set_inputs(pum_session *session, const struct verify_case *c)
+{
     for (int32_t i = 0; i < c->graph_input_count; i++) {
         const struct host_tensor *from =
             c->graph_inputs[i] < 0 ? &c->residual : &c->inputs[c->graph_inputs[i]];
-        pum_tensor tensor = {.dtype = from->desc.dtype,
-                             .rank = from->desc.shape.rank,
-                             .data = from->data};
+        pum_tensor tensor = {
+            .dtype = from->desc.dtype, .rank = from->desc.shape.rank, .data = from->data};
         memcpy(tensor.dims, from->desc.shape.dims, sizeof tensor.dims);
         (void)tensor_bytes(&from->desc, &tensor.size_bytes);
         PUM_TRY(pum_session_set_input(session, i, &tensor));
@@ -51,7 +52,8 @@ static pum_status set_inputs(pum_session *session, const struct verify_case *c) 
     return PUM_OK;
 }
 
-static bool plan_uses(const struct exec_plan *ep, const struct kernel_row *row) {
+static bool plan_uses(const struct exec_plan *ep, const struct kernel_row *row)
+{
     for (int32_t i = 0; i < ep->plan->dispatch_count; i++) {
         if (ep->plan->dispatches[i].record.row == row)
             return true;
@@ -60,7 +62,8 @@ static bool plan_uses(const struct exec_plan *ep, const struct kernel_row *row) 
 }
 
 /* Whether the plan reaches the family of `row` with elements that it takes. */
-static bool plan_reaches(const struct exec_plan *ep, const struct kernel_row *row) {
+static bool plan_reaches(const struct exec_plan *ep, const struct kernel_row *row)
+{
     for (int32_t i = 0; i < ep->plan->dispatch_count; i++) {
         const struct kernel_row *used = ep->plan->dispatches[i].record.row;
         if (strcmp(used->family, row->family) == 0 &&
@@ -71,7 +74,8 @@ static bool plan_reaches(const struct exec_plan *ep, const struct kernel_row *ro
 }
 
 static void note(struct verifier *v, const struct kernel_row *row, const struct verify_case *c,
-                 double worst, const char *detail) {
+                 double worst, const char *detail)
+{
     struct row_verdict *verdict = &v->rows[row - kernel_rows];
     verdict->cases++;
     verdict->op = op_rows[c->test->op].name;
@@ -86,8 +90,9 @@ static void note(struct verifier *v, const struct kernel_row *row, const struct 
 }
 
 /* Runs the case and gives the largest error over its tolerance. */
-static pum_status run_case(pum_session *session, const struct verify_case *c,
-                           double *out_worst, char *detail) {
+static pum_status run_case(pum_session *session, const struct verify_case *c, double *out_worst,
+                           char *detail)
+{
     *out_worst = 0;
     detail[0] = 0;
     PUM_TRY(pum_session_run(session));
@@ -104,7 +109,8 @@ static pum_status run_case(pum_session *session, const struct verify_case *c,
 
 static pum_status open_session(struct verifier *v, const struct verify_case *c,
                                const struct kernel_row *pinned, const char **pins,
-                               pum_session **out_session, struct exec_plan **out_plan) {
+                               pum_session **out_session, struct exec_plan **out_plan)
+{
     struct base_caps caps = v->caps;
     pins[0] = pinned ? pinned->name : NULL;
     pins[1] = NULL;
@@ -121,12 +127,14 @@ static pum_status open_session(struct verifier *v, const struct verify_case *c,
 }
 
 /* A driver that refuses a kernel fails it; a lost device or lack of memory ends everything. */
-static bool is_fatal(pum_status status) {
+static bool is_fatal(pum_status status)
+{
     return status == PUM_E_DEVICE_LOST || status == PUM_E_MEMORY;
 }
 
 static pum_status try_row(struct verifier *v, const struct verify_case *c,
-                          const struct kernel_row *row) {
+                          const struct kernel_row *row)
+{
     const char *pins[2];
     pum_session *session;
     struct exec_plan *ep;
@@ -145,7 +153,8 @@ static pum_status try_row(struct verifier *v, const struct verify_case *c,
     return is_fatal(status) ? status : PUM_OK;
 }
 
-static pum_status try_case(struct verifier *v, const struct verify_case *c) {
+static pum_status try_case(struct verifier *v, const struct verify_case *c)
+{
     const char *pins[2];
     char why[KERNEL_WHY_BYTES];
     pum_session *session;
@@ -162,7 +171,8 @@ static pum_status try_case(struct verifier *v, const struct verify_case *c) {
 }
 
 static pum_status verify_variant(struct verifier *v, const struct op_case *test, bool half,
-                                 enum verify_tail tail) {
+                                 enum verify_tail tail)
+{
     struct verify_case c;
     pum_status status = verify_case_make(v->context, test, v->seed, half, tail, &c);
     if (status == PUM_E_UNSUPPORTED || status == PUM_E_TYPE)
@@ -177,13 +187,15 @@ static pum_status verify_variant(struct verifier *v, const struct op_case *test,
 
 /* Chains cost a pipeline for every operator: elementwise operators, which are chain steps
  * themselves, are tried with a chain behind them on their first case only. */
-static bool wants_tail(int32_t index, enum verify_tail tail) {
+static bool wants_tail(int32_t index, enum verify_tail tail)
+{
     bool first = index == 0 || op_cases[index - 1].op != op_cases[index].op;
     return tail == VERIFY_PLAIN || op_rows[op_cases[index].op].tolerance != OP_ELEMENTWISE ||
            (first && tail == VERIFY_CHAIN_FULL);
 }
 
-static pum_status verify_all(struct verifier *v) {
+static pum_status verify_all(struct verifier *v)
+{
     bool halves = v->caps.bits & BASE_CAP_BIT(F16_STORAGE) && v->caps.bits & BASE_CAP_BIT(F16);
     for (int32_t i = 0; i < op_case_count; i++) {
         for (int32_t tail = 0; tail < VERIFY_TAIL_COUNT; tail++) {
@@ -197,7 +209,8 @@ static pum_status verify_all(struct verifier *v) {
     return PUM_OK;
 }
 
-static pum_status report_row(struct verifier *v, int32_t index, int32_t *failed) {
+static pum_status report_row(struct verifier *v, int32_t index, int32_t *failed)
+{
     const struct kernel_row *row = &kernel_rows[index];
     struct row_verdict *verdict = &v->rows[index];
     char why[KERNEL_WHY_BYTES];
@@ -225,7 +238,8 @@ static pum_status report_row(struct verifier *v, int32_t index, int32_t *failed)
 }
 
 pum_status pum_device_verify(pum_device *device, const pum_verify_params *params,
-                             int32_t *out_failed) {
+                             int32_t *out_failed)
+{
     static const pum_verify_params defaults = {0};
     if (!device || !out_failed)
         return pum_fail(PUM_E_ARGUMENT, "pum_device_verify: device or out_failed is NULL");

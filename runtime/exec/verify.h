@@ -26,7 +26,7 @@ struct verify_case {
     struct host_tensor *scale;   /* by output: reference on absolute inputs (PRODUCT), else empty */
     struct host_tensor residual; /* r, for the chains */
     pum_graph *graph;
-    int32_t *graph_inputs;       /* case input of each graph input; -1: the residual */
+    int32_t *graph_inputs; /* case input of each graph input; -1: the residual */
     int32_t graph_input_count;
 };
 

@@ -11,13 +11,15 @@
 #include <math.h>
 #include <string.h>
 
-static bool is_chain_type(enum pum_dtype dtype) {
+static bool is_chain_type(enum pum_dtype dtype)
+{
     return dtype == PUM_DTYPE_F32 || dtype == PUM_DTYPE_F16;
 }
 
 /* A copy of a tensor in another float type. */
 static pum_status converted(struct verify_case *c, const struct host_tensor *from,
-                            enum pum_dtype dtype, struct host_tensor *to) {
+                            enum pum_dtype dtype, struct host_tensor *to)
+{
     size_t bytes;
     to->desc = (struct tensor_desc){dtype, from->desc.shape};
     if (!tensor_bytes(&to->desc, &bytes))
@@ -32,7 +34,8 @@ static pum_status converted(struct verify_case *c, const struct host_tensor *fro
 }
 
 /* float32 inputs become float16 ones, with their values rounded. */
-static pum_status halve_inputs(struct verify_case *c) {
+static pum_status halve_inputs(struct verify_case *c)
+{
     bool any = false;
     for (int32_t i = 0; i < c->data.input_count; i++) {
         struct host_tensor *old = &c->data.inputs[i].tensor;
@@ -46,7 +49,8 @@ static pum_status halve_inputs(struct verify_case *c) {
     return any ? PUM_OK : pum_fail(PUM_E_UNSUPPORTED, "no float32 input");
 }
 
-static void make_node(const struct verify_case *c, struct graph_node *node) {
+static void make_node(const struct verify_case *c, struct graph_node *node)
+{
     *node = (struct graph_node){.op = c->test->op,
                                 .name = "case",
                                 .fused = "",
@@ -56,7 +60,8 @@ static void make_node(const struct verify_case *c, struct graph_node *node) {
 
 /* The reference on the case's inputs, or on their absolute values. */
 static pum_status run_reference(pum_context *context, struct verify_case *c,
-                                const struct host_tensor *inputs, struct host_tensor *outputs) {
+                                const struct host_tensor *inputs, struct host_tensor *outputs)
+{
     struct graph_node node;
     make_node(c, &node);
     struct op_call call = {.context = context,
@@ -73,7 +78,8 @@ static pum_status run_reference(pum_context *context, struct verify_case *c,
     return op_reference(&call);
 }
 
-static pum_status run_scale(pum_context *context, struct verify_case *c) {
+static pum_status run_scale(pum_context *context, struct verify_case *c)
+{
     size_t count = (size_t)c->data.input_count;
     struct host_tensor *inputs = base_arena_alloc(&c->data.arena, count + 1, sizeof *inputs);
     if (!inputs)
@@ -95,8 +101,8 @@ static pum_status run_scale(pum_context *context, struct verify_case *c) {
 }
 
 /* r, with values that depend on the place alone. */
-static pum_status make_residual(pum_context *context, struct verify_case *c,
-                                enum verify_tail tail) {
+static pum_status make_residual(pum_context *context, struct verify_case *c, enum verify_tail tail)
+{
     struct tensor_desc desc = c->outputs[0].desc;
     int32_t rank = desc.shape.rank;
     if (!is_chain_type(desc.dtype) || rank < 1 || !op_rows[c->test->op].lowering->chain)
@@ -118,12 +124,12 @@ static pum_status make_residual(pum_context *context, struct verify_case *c,
 
 /* relu(y * 0.5 + r). A kernel rounds its result once, behind the chain; so for half types the
  * reference runs once more in float32, and its result is rounded at the end. */
-static pum_status apply_tail(pum_context *context, struct verify_case *c) {
-    static const struct op_chain chain = {.step_count = 3,
-                                          .steps = {{CHAIN_MUL, 0.5f, 0, 0},
-                                                    {CHAIN_ADD, 0, 0, 1},
-                                                    {CHAIN_RELU, 0, 0, 0}},
-                                          .operand_count = 1};
+static pum_status apply_tail(pum_context *context, struct verify_case *c)
+{
+    static const struct op_chain chain = {
+        .step_count = 3,
+        .steps = {{CHAIN_MUL, 0.5f, 0, 0}, {CHAIN_ADD, 0, 0, 1}, {CHAIN_RELU, 0, 0, 0}},
+        .operand_count = 1};
     if (c->outputs[0].desc.dtype != PUM_DTYPE_F16)
         return chain_reference(&chain, &c->outputs[0], &c->residual);
     size_t ins = (size_t)c->data.input_count, outs = (size_t)c->data.output_count;
@@ -151,7 +157,8 @@ static pum_status apply_tail(pum_context *context, struct verify_case *c) {
     return status;
 }
 
-static pum_value add_case_input(struct verify_case *c, int32_t index) {
+static pum_value add_case_input(struct verify_case *c, int32_t index)
+{
     const struct op_case_input *input = &c->data.inputs[index];
     const struct tensor_desc *desc = &input->tensor.desc;
     size_t bytes;
@@ -169,7 +176,8 @@ static pum_value add_case_input(struct verify_case *c, int32_t index) {
     return pum_input(c->graph, unique, desc->dtype, desc->shape.rank, desc->shape.dims);
 }
 
-static pum_value add_tail(struct verify_case *c, pum_value y) {
+static pum_value add_tail(struct verify_case *c, pum_value y)
+{
     const struct tensor_desc *desc = &c->residual.desc;
     c->graph_inputs[c->graph_input_count++] = -1;
     pum_value r = pum_input(c->graph, "residual", desc->dtype, desc->shape.rank, desc->shape.dims);
@@ -182,7 +190,8 @@ static pum_value add_tail(struct verify_case *c, pum_value y) {
     return pum_relu(c->graph, pum_add(c->graph, pum_mul(c->graph, y, scale), r));
 }
 
-static pum_status build_graph(pum_context *context, struct verify_case *c, enum verify_tail tail) {
+static pum_status build_graph(pum_context *context, struct verify_case *c, enum verify_tail tail)
+{
     size_t count = (size_t)c->data.input_count;
     pum_value *inputs = base_arena_alloc(&c->data.arena, count + 1, sizeof *inputs);
     pum_value *outputs =
@@ -213,7 +222,8 @@ static pum_status build_graph(pum_context *context, struct verify_case *c, enum 
 }
 
 pum_status verify_case_make(pum_context *context, const struct op_case *test, uint64_t seed,
-                            bool half, enum verify_tail tail, struct verify_case *c) {
+                            bool half, enum verify_tail tail, struct verify_case *c)
+{
     memset(c, 0, sizeof *c);
     c->test = test;
     PUM_TRY(op_case_parse(context, test, seed, &c->data));
@@ -241,7 +251,8 @@ pum_status verify_case_make(pum_context *context, const struct op_case *test, ui
     return status;
 }
 
-void verify_case_free(pum_context *context, struct verify_case *c) {
+void verify_case_free(pum_context *context, struct verify_case *c)
+{
     for (int32_t i = 0; i < c->data.output_count; i++) {
         if (c->outputs)
             host_tensor_free(context, &c->outputs[i]);

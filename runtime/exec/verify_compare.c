@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * verify_compare.c - is a kernel's result right? By the operator's tolerance class; the same rule for
- * every driver. Tests: tests/exec/test_verify.c.
+ * verify_compare.c - is a kernel's result right? By the operator's tolerance class; the same rule
+ * for every driver. Tests: tests/exec/test_verify.c.
  */
 #include "exec/verify.h"
 
@@ -17,7 +17,8 @@
 /* Below this, drivers may flush to zero. */
 #define SMALLEST_NORMAL 1.2e-38
 
-static double largest_magnitude(const struct host_tensor *tensor) {
+static double largest_magnitude(const struct host_tensor *tensor)
+{
     double largest = 0;
     int64_t count = shape_elements(&tensor->desc.shape);
     for (int64_t i = 0; i < count; i++) {
@@ -29,12 +30,15 @@ static double largest_magnitude(const struct host_tensor *tensor) {
 }
 
 static double tolerance_at(const struct op_row *row, enum pum_dtype dtype, double wanted,
-                           double scale, double largest) {
+                           double scale, double largest)
+{
     double magnitude = fabs(wanted);
     bool half = dtype == PUM_DTYPE_F16 || dtype == PUM_DTYPE_BF16;
     if (half && row->tolerance != OP_EXACT) { /* small results of large sums round with the sum */
         double base = row->tolerance == OP_PRODUCT ? scale : magnitude;
-        return (dtype == PUM_DTYPE_F16 ? ANY_F16 : ANY_BF16) * fmax(fmax(base, magnitude), 0.01 * largest) + 6e-8;
+        return (dtype == PUM_DTYPE_F16 ? ANY_F16 : ANY_BF16) *
+                   fmax(fmax(base, magnitude), 0.01 * largest) +
+               6e-8;
     }
     switch (row->tolerance) {
     case OP_EXACT:
@@ -49,7 +53,8 @@ static double tolerance_at(const struct op_row *row, enum pum_dtype dtype, doubl
     return 0;
 }
 
-static double error_ratio(double wanted, double got, double tolerance) {
+static double error_ratio(double wanted, double got, double tolerance)
+{
     if (isnan(wanted) || isnan(got))
         return isnan(wanted) && isnan(got) ? 0 : INFINITY;
     if (wanted == got)
@@ -61,7 +66,8 @@ static double error_ratio(double wanted, double got, double tolerance) {
 
 double verify_compare(const struct op_row *row, const struct host_tensor *wanted,
                       const struct host_tensor *scale, const pum_tensor *got, char *detail,
-                      size_t detail_bytes) {
+                      size_t detail_bytes)
+{
     struct host_tensor result = {wanted->desc, got->data};
     struct shape shape = shape_of(got->rank, got->dims);
     char a[SHAPE_TEXT_BYTES], b[SHAPE_TEXT_BYTES];

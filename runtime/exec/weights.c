@@ -14,7 +14,8 @@
 /* Elements converted at a time when the device holds another type than the file. */
 #define CONVERT_CHUNK (1 << 20)
 
-static uint64_t aligned(const struct exec_weights *weights, uint64_t bytes) {
+static uint64_t aligned(const struct exec_weights *weights, uint64_t bytes)
+{
     uint64_t alignment = gpu_device_caps(weights->device)->storage_alignment;
     if (alignment < WEIGHT_ALIGNMENT)
         alignment = WEIGHT_ALIGNMENT;
@@ -24,7 +25,8 @@ static uint64_t aligned(const struct exec_weights *weights, uint64_t bytes) {
 }
 
 static const struct exec_weight *find(const struct exec_weights *weights, int32_t base_id,
-                                      const char *key) {
+                                      const char *key)
+{
     for (int32_t i = 0; i < weights->count; i++) {
         const struct exec_weight *item = &weights->items[i];
         bool same_key = item->key && key ? strcmp(item->key, key) == 0 : item->key == key;
@@ -34,18 +36,21 @@ static const struct exec_weight *find(const struct exec_weights *weights, int32_
     return NULL;
 }
 
-bool exec_weights_has(void *weights, int32_t base_id, const char *key) {
+bool exec_weights_has(void *weights, int32_t base_id, const char *key)
+{
     return find(weights, base_id, key) != NULL;
 }
 
-static bool is_ours(const struct plan_weight *weight, bool own) {
+static bool is_ours(const struct plan_weight *weight, bool own)
+{
     return (weight->base_id < 0) == own;
 }
 
 /* A plan's own weights are not shared, so each is new; the session's are new when not there yet and
  * not listed earlier in this plan. */
 static bool is_new(const struct exec_weights *weights, const struct plan *plan, int32_t index,
-                   bool own) {
+                   bool own)
+{
     const struct plan_weight *weight = &plan->weights[index];
     if (!is_ours(weight, own))
         return false;
@@ -53,7 +58,8 @@ static bool is_new(const struct exec_weights *weights, const struct plan *plan, 
 }
 
 static pum_status upload_converted(struct exec_weights *weights, const struct plan_weight *weight,
-                                   const struct gpu_range *range) {
+                                   const struct gpu_range *range)
+{
     pum_context *context = gpu_device_context(weights->device);
     size_t from_size = pum_dtype_size(weight->desc.dtype), to_size = store_bytes(weight->store);
     int64_t count = shape_elements(&weight->desc.shape);
@@ -67,22 +73,24 @@ static pum_status upload_converted(struct exec_weights *weights, const struct pl
         status = store_pack(weight->desc.dtype, weight->store,
                             (const char *)weight->data + (size_t)at * from_size, temporary, now);
         if (status == PUM_OK)
-            status = gpu_upload(weights->device, range->buffer,
-                                range->offset + (uint64_t)at * to_size, temporary,
-                                (uint64_t)now * to_size);
+            status =
+                gpu_upload(weights->device, range->buffer, range->offset + (uint64_t)at * to_size,
+                           temporary, (uint64_t)now * to_size);
     }
     pum_free(context, temporary);
     return status;
 }
 
-static bool same_elements(const struct plan_weight *weight) {
+static bool same_elements(const struct plan_weight *weight)
+{
     return (weight->desc.dtype == PUM_DTYPE_F32 && weight->store == STORE_F32) ||
            (weight->desc.dtype == PUM_DTYPE_F16 && weight->store == STORE_F16) ||
            (weight->desc.dtype == PUM_DTYPE_I32 && weight->store == STORE_I32);
 }
 
 static pum_status upload(struct exec_weights *weights, struct plan_weight *weight,
-                         const struct gpu_range *range) {
+                         const struct gpu_range *range)
+{
     if (weight->bytes == 0)
         return PUM_OK;
     if (weight->packed)
@@ -96,7 +104,8 @@ static pum_status upload(struct exec_weights *weights, struct plan_weight *weigh
     return upload_converted(weights, weight, range);
 }
 
-static pum_status add_buffer(struct exec_weights *weights, uint64_t bytes) {
+static pum_status add_buffer(struct exec_weights *weights, uint64_t bytes)
+{
     pum_context *context = gpu_device_context(weights->device);
     PUM_TRY(pum_grow(context, &weights->buffers, &weights->buffer_capacity, weights->buffer_count,
                      sizeof *weights->buffers));
@@ -108,7 +117,8 @@ static pum_status add_buffer(struct exec_weights *weights, uint64_t bytes) {
 
 /* The bytes that fit into the next buffer, from weight `first` on. */
 static uint64_t next_buffer_bytes(const struct exec_weights *weights, const struct plan *plan,
-                                  int32_t first, bool own) {
+                                  int32_t first, bool own)
+{
     uint64_t total = 0, limit = gpu_device_caps(weights->device)->max_buffer_bytes;
     for (int32_t i = first; i < plan->weight_count; i++) {
         if (!is_new(weights, plan, i, own))
@@ -122,7 +132,8 @@ static uint64_t next_buffer_bytes(const struct exec_weights *weights, const stru
 }
 
 static pum_status remember(struct exec_weights *weights, const struct plan_weight *weight,
-                           const struct gpu_range *range) {
+                           const struct gpu_range *range)
+{
     pum_context *context = gpu_device_context(weights->device);
     PUM_TRY(pum_grow(context, &weights->items, &weights->capacity, weights->count,
                      sizeof *weights->items));
@@ -134,8 +145,9 @@ static pum_status remember(struct exec_weights *weights, const struct plan_weigh
 }
 
 pum_status exec_weights_add(struct exec_weights *weights, struct plan *plan, bool own,
-                            struct gpu_range *ranges,
-                            void (*progress)(void *user, float fraction), void *progress_user) {
+                            struct gpu_range *ranges, void (*progress)(void *user, float fraction),
+                            void *progress_user)
+{
     uint64_t at = 0, room = 0, done = 0;
     for (int32_t i = 0; i < plan->weight_count; i++) {
         struct plan_weight *weight = &plan->weights[i];
@@ -165,7 +177,8 @@ pum_status exec_weights_add(struct exec_weights *weights, struct plan *plan, boo
     return PUM_OK;
 }
 
-void exec_weights_free(struct exec_weights *weights) {
+void exec_weights_free(struct exec_weights *weights)
+{
     if (!weights->device)
         return;
     pum_context *context = gpu_device_context(weights->device);

@@ -11,7 +11,8 @@
 #include <math.h>
 
 pum_status attention_read(const struct graph_node *node, const struct shape *q,
-                          const struct shape *k, const struct shape *v, struct attention *out) {
+                          const struct shape *k, const struct shape *v, struct attention *out)
+{
     bool transposed = node_int(node, "k_transposed", 0) != 0;
     if (q->rank != 4 || k->rank != 4 || v->rank != 4)
         return pum_fail(PUM_E_SHAPE, "q, k and v have ranks %d, %d and %d, expected 4", q->rank,
@@ -36,7 +37,8 @@ pum_status attention_read(const struct graph_node *node, const struct shape *q,
     return PUM_OK;
 }
 
-pum_status infer_attention(struct op_call *call) {
+pum_status infer_attention(struct op_call *call)
+{
     const struct tensor_desc *q = &call->inputs[0].desc;
     struct attention a;
     if (q->dtype != PUM_DTYPE_F32 && q->dtype != PUM_DTYPE_F16 && q->dtype != PUM_DTYPE_F64)
@@ -56,7 +58,8 @@ pum_status infer_attention(struct op_call *call) {
     return axes_output(call, 0, q->dtype, &shape);
 }
 
-void attention_mask_strides(const struct shape *mask, int64_t strides[4]) {
+void attention_mask_strides(const struct shape *mask, int64_t strides[4])
+{
     int64_t stride = 1;
     for (int32_t i = 3; i >= 0; i--) {
         int32_t axis = mask->rank - 4 + i;
@@ -69,7 +72,8 @@ void attention_mask_strides(const struct shape *mask, int64_t strides[4]) {
 
 /* The scores of one query row, then their exponentials; gives their sum. */
 static double weigh_keys(const struct op_call *call, const struct attention *a, int64_t b,
-                         int64_t h, int64_t row, double *weights) {
+                         int64_t h, int64_t row, double *weights)
+{
     const struct host_tensor *q = &call->inputs[0], *k = &call->inputs[1];
     int64_t strides[4] = {0};
     bool masked = op_has_input(call, 3);
@@ -100,7 +104,8 @@ static double weigh_keys(const struct op_call *call, const struct attention *a, 
     return sum;
 }
 
-pum_status reference_attention(struct op_call *call) {
+pum_status reference_attention(struct op_call *call)
+{
     struct attention a;
     PUM_TRY(attention_read(call->node, &call->inputs[0].desc.shape, &call->inputs[1].desc.shape,
                            &call->inputs[2].desc.shape, &a));

@@ -13,7 +13,8 @@
 
 /* Attribute `name` for the spatial axes, which are the last `axes` of three. */
 static pum_status read_list(const struct graph_node *node, const char *name, int32_t axes,
-                            int64_t least, int64_t *values) {
+                            int64_t least, int64_t *values)
+{
     int32_t count;
     const int64_t *given = node_ints(node, name, &count);
     if (!given)
@@ -29,7 +30,8 @@ static pum_status read_list(const struct graph_node *node, const char *name, int
     return PUM_OK;
 }
 
-static pum_status read_pads(const struct graph_node *node, int32_t axes, struct window *window) {
+static pum_status read_pads(const struct graph_node *node, int32_t axes, struct window *window)
+{
     int32_t count;
     const int64_t *given = node_ints(node, "pads", &count);
     if (!given)
@@ -48,17 +50,20 @@ static pum_status read_pads(const struct graph_node *node, int32_t axes, struct 
     return PUM_OK;
 }
 
-static int64_t reach(const struct window *window, int32_t axis) {
+static int64_t reach(const struct window *window, int32_t axis)
+{
     return (window->kernel[axis] - 1) * window->dilation[axis] + 1;
 }
 
 /* Shares `pad` out between both ends; `more_at_end` takes the odd one. */
-static void share_pad(struct window *window, int32_t axis, int64_t pad, bool more_at_end) {
+static void share_pad(struct window *window, int32_t axis, int64_t pad, bool more_at_end)
+{
     window->begin[axis] = more_at_end ? pad / 2 : pad - pad / 2;
     window->end[axis] = pad - window->begin[axis];
 }
 
-static pum_status size_conv(struct window *window, int32_t axis, const char *auto_pad) {
+static pum_status size_conv(struct window *window, int32_t axis, const char *auto_pad)
+{
     int64_t in = window->in[axis], stride = window->stride[axis];
     if (strncmp(auto_pad, "SAME", 4) == 0) {
         window->out[axis] = axes_ceil_div(in, stride);
@@ -76,7 +81,8 @@ static pum_status size_conv(struct window *window, int32_t axis, const char *aut
 }
 
 static pum_status size_transposed(struct window *window, int32_t axis, const char *auto_pad,
-                                  int64_t output_padding, int64_t output_shape) {
+                                  int64_t output_padding, int64_t output_shape)
+{
     int64_t full = window->in[axis] > 0 ? window->stride[axis] * (window->in[axis] - 1) +
                                               output_padding + reach(window, axis)
                                         : 0;
@@ -97,7 +103,8 @@ static pum_status size_transposed(struct window *window, int32_t axis, const cha
 }
 
 static pum_status read_channels(const struct graph_node *node, const struct shape *x,
-                                const struct shape *w, bool transposed, struct conv *conv) {
+                                const struct shape *w, bool transposed, struct conv *conv)
+{
     conv->batch = x->dims[0];
     conv->in_channels = x->dims[1];
     conv->groups = node_int(node, "group", 1);
@@ -110,10 +117,9 @@ static pum_status read_channels(const struct graph_node *node, const struct shap
         conv->out_channels = w->dims[1] * conv->groups;
         conv->group_in = w->dims[0] / conv->groups;
         if (w->dims[0] != conv->in_channels || w->dims[0] % conv->groups != 0)
-            return pum_fail(PUM_E_SHAPE,
-                            "weight for %lld input channels in %lld groups, the input has %lld",
-                            (long long)w->dims[0], (long long)conv->groups,
-                            (long long)conv->in_channels);
+            return pum_fail(
+                PUM_E_SHAPE, "weight for %lld input channels in %lld groups, the input has %lld",
+                (long long)w->dims[0], (long long)conv->groups, (long long)conv->in_channels);
         return PUM_OK;
     }
     conv->out_channels = w->dims[0];
@@ -123,15 +129,15 @@ static pum_status read_channels(const struct graph_node *node, const struct shap
         return pum_fail(PUM_E_SHAPE, "%lld output channels do not divide into %lld groups",
                         (long long)conv->out_channels, (long long)conv->groups);
     if (w->dims[1] > CONV_MOST / conv->groups || w->dims[1] * conv->groups != conv->in_channels)
-        return pum_fail(PUM_E_SHAPE,
-                        "weight for %lld channels in each of %lld groups, the input has %lld",
-                        (long long)w->dims[1], (long long)conv->groups,
-                        (long long)conv->in_channels);
+        return pum_fail(
+            PUM_E_SHAPE, "weight for %lld channels in each of %lld groups, the input has %lld",
+            (long long)w->dims[1], (long long)conv->groups, (long long)conv->in_channels);
     return PUM_OK;
 }
 
 static pum_status read_window(const struct graph_node *node, const struct shape *x,
-                              const struct shape *w, struct window *window) {
+                              const struct shape *w, struct window *window)
+{
     int32_t axes = x->rank - 2;
     int64_t kernel[WINDOW_MAX_AXES] = {1, 1, 1};
     window->axes = WINDOW_MAX_AXES;
@@ -160,7 +166,8 @@ static pum_status read_window(const struct graph_node *node, const struct shape 
 }
 
 static pum_status size_axes(const struct graph_node *node, int32_t axes, bool transposed,
-                            struct window *window) {
+                            struct window *window)
+{
     const char *auto_pad = node_string(node, "auto_pad", "NOTSET");
     int64_t extra[WINDOW_MAX_AXES] = {0, 0, 0}, shape[WINDOW_MAX_AXES] = {-1, -1, -1};
     if (strcmp(auto_pad, "NOTSET") == 0)
@@ -182,7 +189,8 @@ static pum_status size_axes(const struct graph_node *node, int32_t axes, bool tr
 }
 
 pum_status conv_read(const struct graph_node *node, const struct shape *x, const struct shape *w,
-                     bool transposed, struct conv *conv) {
+                     bool transposed, struct conv *conv)
+{
     memset(conv, 0, sizeof *conv);
     if (x->rank < 3 || x->rank > 2 + WINDOW_MAX_AXES || w->rank != x->rank)
         return pum_fail(PUM_E_SHAPE,
@@ -202,7 +210,8 @@ pum_status conv_read(const struct graph_node *node, const struct shape *x, const
 
 /* --- Shape rules --- */
 
-static pum_status infer_any(struct op_call *call, bool transposed) {
+static pum_status infer_any(struct op_call *call, bool transposed)
+{
     const struct tensor_desc *x = &call->inputs[0].desc, *w = &call->inputs[1].desc;
     if (!dtype_is_float(x->dtype))
         return op_bad_type(call, 0, "a float type");
@@ -225,17 +234,20 @@ static pum_status infer_any(struct op_call *call, bool transposed) {
     return axes_output(call, 0, x->dtype, &shape);
 }
 
-pum_status infer_conv(struct op_call *call) {
+pum_status infer_conv(struct op_call *call)
+{
     return infer_any(call, false);
 }
 
-pum_status infer_conv_transpose(struct op_call *call) {
+pum_status infer_conv_transpose(struct op_call *call)
+{
     return infer_any(call, true);
 }
 
 /* --- References --- */
 
-static double *doubles_of(pum_context *context, const struct host_tensor *tensor) {
+static double *doubles_of(pum_context *context, const struct host_tensor *tensor)
+{
     int64_t count = shape_elements(&tensor->desc.shape);
     double *values = pum_alloc(context, (size_t)count, sizeof *values);
     for (int64_t i = 0; values && i < count; i++)
@@ -244,10 +256,11 @@ static double *doubles_of(pum_context *context, const struct host_tensor *tensor
 }
 
 /* One tap of one row: positions of the `narrow` side (a convolution's output, a transposed one's
- * input) meet the `wide` side at n * stride - begin + tap * dilation. The one side is read, the other
- * added to. */
+ * input) meet the `wide` side at n * stride - begin + tap * dilation. The one side is read, the
+ * other added to. */
 static void add_row(const struct window *w, bool transposed, int64_t tap, double weight,
-                    double *wide, int64_t wide_size, double *narrow, int64_t narrow_size) {
+                    double *wide, int64_t wide_size, double *narrow, int64_t narrow_size)
+{
     int64_t start = tap * w->dilation[2] - w->begin[2];
     for (int64_t n = 0; n < narrow_size; n++) {
         int64_t at = n * w->stride[2] + start;
@@ -262,7 +275,8 @@ static void add_row(const struct window *w, bool transposed, int64_t tap, double
 
 /* All taps of one pair of channels. `wide` has sizes w->in for a convolution, w->out transposed. */
 static void add_channel(const struct conv *conv, bool transposed, const double *weights,
-                        double *wide, double *narrow) {
+                        double *wide, double *narrow)
+{
     const struct window *w = &conv->window;
     const int64_t *ws = transposed ? w->out : w->in, *ns = transposed ? w->in : w->out;
     for (int64_t tap = 0; tap < conv->taps; tap++) {
@@ -281,7 +295,8 @@ static void add_channel(const struct conv *conv, bool transposed, const double *
 
 /* One output plane of one sample into `acc`. */
 static void output_plane(const struct conv *conv, bool transposed, double *x, const double *w,
-                         int64_t sample, int64_t channel, double *acc) {
+                         int64_t sample, int64_t channel, double *acc)
+{
     int64_t group = channel / conv->group_out;
     for (int64_t i = 0; i < conv->group_in; i++) {
         int64_t in = group * conv->group_in + i;
@@ -295,7 +310,8 @@ static void output_plane(const struct conv *conv, bool transposed, double *x, co
     }
 }
 
-static pum_status reference_any(struct op_call *call, bool transposed) {
+static pum_status reference_any(struct op_call *call, bool transposed)
+{
     struct conv conv;
     PUM_TRY(conv_read(call->node, &call->inputs[0].desc.shape, &call->inputs[1].desc.shape,
                       transposed, &conv));
@@ -318,10 +334,12 @@ static pum_status reference_any(struct op_call *call, bool transposed) {
     return ready ? PUM_OK : PUM_E_MEMORY;
 }
 
-pum_status reference_conv(struct op_call *call) {
+pum_status reference_conv(struct op_call *call)
+{
     return reference_any(call, false);
 }
 
-pum_status reference_conv_transpose(struct op_call *call) {
+pum_status reference_conv_transpose(struct op_call *call)
+{
     return reference_any(call, true);
 }

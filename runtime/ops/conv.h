@@ -12,10 +12,10 @@
 /* Always three spatial axes: missing leading ones have size and kernel 1. */
 struct conv {
     int64_t batch, groups;
-    int64_t in_channels, out_channels;             /* of all groups */
-    int64_t group_in, group_out;                   /* of one group */
+    int64_t in_channels, out_channels; /* of all groups */
+    int64_t group_in, group_out;       /* of one group */
     struct window window;
-    int64_t in_plane, out_plane, taps;             /* products over the axes */
+    int64_t in_plane, out_plane, taps; /* products over the axes */
 };
 
 /* Reads the node for input and weight shapes; `transposed` for ConvTranspose. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * conv_lower.c - convolutions as dispatches. A 1x1 convolution is a matrix product; a dense one with
- * a window is im2col and a matrix product; a depthwise one has its kernel; the rest (groups,
+ * conv_lower.c - convolutions as dispatches. A 1x1 convolution is a matrix product; a dense one
+ * with a window is im2col and a matrix product; a depthwise one has its kernel; the rest (groups,
  * transposed) goes through the direct kernel. Two spatial axes at most: three are collapsed where
  * the first is trivial. Tests: tests/ops/test_conv.c.
  */
@@ -19,7 +19,8 @@
 /* And when a row of weights is worth it. */
 #define IM2COL_MIN_OUT 4
 
-static pum_status read_call(const struct lower_call *call, bool transposed, struct conv *conv) {
+static pum_status read_call(const struct lower_call *call, bool transposed, struct conv *conv)
+{
     PUM_TRY(conv_read(call->node, &call->inputs[0].desc.shape, &call->inputs[1].desc.shape,
                       transposed, conv));
     const struct window *w = &conv->window;
@@ -32,11 +33,13 @@ static pum_status read_call(const struct lower_call *call, bool transposed, stru
     return PUM_OK;
 }
 
-static bool has_bias(const struct lower_call *call) {
+static bool has_bias(const struct lower_call *call)
+{
     return call->input_count > 2 && call->inputs[2].value >= 0;
 }
 
-static bool is_pointwise(const struct conv *conv) {
+static bool is_pointwise(const struct conv *conv)
+{
     const struct window *w = &conv->window;
     bool plain = conv->groups == 1 && conv->taps == 1;
     for (int32_t i = 1; i < WINDOW_MAX_AXES; i++)
@@ -46,7 +49,8 @@ static bool is_pointwise(const struct conv *conv) {
 
 /* y[n] = w b[n], b being the input or its patches. */
 static pum_status lower_product(const struct lower_call *call, const struct conv *conv,
-                                const struct lower_value *b) {
+                                const struct lower_value *b)
+{
     const struct matmul_problem problem = {.m = conv->out_channels,
                                            .n = conv->out_plane,
                                            .k = conv->group_in * conv->taps,
@@ -68,23 +72,23 @@ static pum_status lower_product(const struct lower_call *call, const struct conv
     return matmul_lower(call, &problem);
 }
 
-static uint32_t groups_of(const struct lower_dispatch *dispatch, int64_t count) {
+static uint32_t groups_of(const struct lower_dispatch *dispatch, int64_t count)
+{
     uint32_t size = kernel_get_spec(dispatch->row, dispatch->specs, "WG_X");
     return (uint32_t)((count + size - 1) / size);
 }
 
-static pum_status lower_patches(const struct lower_call *call, const struct conv *conv) {
+static pum_status lower_patches(const struct lower_call *call, const struct conv *conv)
+{
     const struct window *w = &conv->window;
     const struct lower_value *x = &call->inputs[0];
     int64_t rows = conv->batch * conv->in_channels * conv->taps;
-    struct lower_value patches = {.desc = {x->desc.dtype, {3,
-                                                           {conv->batch, conv->group_in * conv->taps,
-                                                            conv->out_plane}}},
-                                  .store = x->store};
+    struct lower_value patches = {
+        .desc = {x->desc.dtype, {3, {conv->batch, conv->group_in * conv->taps, conv->out_plane}}},
+        .store = x->store};
     struct lower_dispatch dispatch;
-    PUM_TRY(call->sink->scratch(call->sink,
-                                (uint64_t)(rows * conv->out_plane) * store_bytes(x->store),
-                                &patches.value));
+    PUM_TRY(call->sink->scratch(
+        call->sink, (uint64_t)(rows * conv->out_plane) * store_bytes(x->store), &patches.value));
     struct lower_call plain = *call; /* the chain belongs to the product */
     plain.chain = NULL;
     PUM_TRY(lower_begin(&plain, "im2col", x->store, NULL, 0, &dispatch));
@@ -112,7 +116,8 @@ static pum_status lower_patches(const struct lower_call *call, const struct conv
 }
 
 static struct push_conv push_of(const struct lower_call *call, const struct conv *conv,
-                                int64_t count) {
+                                int64_t count)
+{
     const struct window *w = &conv->window;
     return (struct push_conv){.count = (uint32_t)count,
                               .in_h = (int32_t)w->in[1],
@@ -132,7 +137,8 @@ static struct push_conv push_of(const struct lower_call *call, const struct conv
 
 /* Binds, pushes, chains and emits a kernel of `count` invocations over weight `weight`. */
 static pum_status emit_conv(const struct lower_call *call, const struct conv *conv, int64_t count,
-                            int32_t weight, struct lower_dispatch *dispatch) {
+                            int32_t weight, struct lower_dispatch *dispatch)
+{
     if (count > UINT32_MAX || shape_elements(&call->inputs[0].desc.shape) > INT32_MAX)
         return pum_fail(PUM_E_UNSUPPORTED, "no kernel for that many elements");
     struct push_conv push = push_of(call, conv, count);
@@ -151,11 +157,11 @@ static pum_status emit_conv(const struct lower_call *call, const struct conv *co
     return lower_emit(call, dispatch);
 }
 
-static pum_status lower_depthwise(const struct lower_call *call, const struct conv *conv) {
+static pum_status lower_depthwise(const struct lower_call *call, const struct conv *conv)
+{
     const struct window *w = &conv->window;
-    const struct kernel_number numbers[] = {{"kernel_w", w->kernel[2]},
-                                            {"stride_w", w->stride[2]},
-                                            {"dilation_w", w->dilation[2]}};
+    const struct kernel_number numbers[] = {
+        {"kernel_w", w->kernel[2]}, {"stride_w", w->stride[2]}, {"dilation_w", w->dilation[2]}};
     struct lower_dispatch dispatch;
     PUM_TRY(lower_begin(call, "conv_depthwise", call->inputs[0].store, numbers, 3, &dispatch));
     kernel_set_spec(dispatch.row, dispatch.specs, "KERNEL_W", (uint32_t)w->kernel[2]);
@@ -171,7 +177,8 @@ struct weight_packing {
     enum kernel_store store;
 };
 
-static pum_status pack_weights(void *user, const struct host_tensor *source, void *out) {
+static pum_status pack_weights(void *user, const struct host_tensor *source, void *out)
+{
     const struct weight_packing *packing = user;
     const struct conv *c = &packing->conv;
     int64_t padded = (c->group_out + 3) / 4 * 4;
@@ -182,9 +189,8 @@ static pum_status pack_weights(void *user, const struct host_tensor *source, voi
     for (int64_t g = 0; g < c->groups; g++) {
         for (int64_t i = 0; i < c->group_in; i++) {
             for (int64_t o = 0; o < c->group_out; o++) {
-                int64_t from = packing->transposed
-                                   ? (g * c->group_in + i) * c->group_out + o
-                                   : (g * c->group_out + o) * c->group_in + i;
+                int64_t from = packing->transposed ? (g * c->group_in + i) * c->group_out + o
+                                                   : (g * c->group_out + o) * c->group_in + i;
                 for (int64_t t = 0; t < c->taps; t++)
                     tensor_set_f64(&to, ((g * c->taps + t) * c->group_in + i) * padded + o,
                                    tensor_get_f64(source, from * c->taps + t));
@@ -195,7 +201,8 @@ static pum_status pack_weights(void *user, const struct host_tensor *source, voi
 }
 
 static pum_status lower_direct(const struct lower_call *call, const struct conv *conv,
-                               bool transposed) {
+                               bool transposed)
+{
     const struct lower_value *w = &call->inputs[1];
     const struct kernel_number numbers[] = {{"packed", w->data != NULL},
                                             {"transposed", transposed}};
@@ -205,17 +212,17 @@ static pum_status lower_direct(const struct lower_call *call, const struct conv 
     if (strstr(dispatch.row->name, "_packed")) {
         struct weight_packing packing = {*conv, transposed, w->store};
         int64_t padded = (conv->group_out + 3) / 4 * 4;
-        uint64_t bytes = (uint64_t)(conv->groups * conv->taps * conv->group_in * padded) *
-                         store_bytes(w->store);
+        uint64_t bytes =
+            (uint64_t)(conv->groups * conv->taps * conv->group_in * padded) * store_bytes(w->store);
         PUM_TRY(call->sink->pack(call->sink, w, transposed ? "conv-transpose" : "conv-direct",
                                  bytes, pack_weights, &packing, &weight));
     }
-    int64_t count =
-        conv->batch * conv->groups * ((conv->group_out + 3) / 4) * conv->out_plane;
+    int64_t count = conv->batch * conv->groups * ((conv->group_out + 3) / 4) * conv->out_plane;
     return emit_conv(call, conv, count, weight, &dispatch);
 }
 
-static pum_status lower_conv(struct lower_call *call) {
+static pum_status lower_conv(struct lower_call *call)
+{
     struct conv conv;
     PUM_TRY(read_call(call, false, &conv));
     const struct window *w = &conv.window;
@@ -235,7 +242,8 @@ static pum_status lower_conv(struct lower_call *call) {
     return lower_direct(call, &conv, false);
 }
 
-static pum_status lower_conv_transpose(struct lower_call *call) {
+static pum_status lower_conv_transpose(struct lower_call *call)
+{
     struct conv conv;
     PUM_TRY(read_call(call, true, &conv));
     if (shape_elements(&call->outputs[0].desc.shape) == 0)

@@ -21,7 +21,8 @@ struct fold_call {
 };
 
 static pum_status fold_call_make(struct pum_graph *graph, const struct graph_node *node,
-                                 struct fold_call *out_call) {
+                                 struct fold_call *out_call)
+{
     int32_t inputs = node->input_count - node->chain_inputs;
     memset(out_call, 0, sizeof *out_call);
     out_call->inputs = pum_alloc(graph->context, (size_t)inputs + (size_t)node->output_count,
@@ -46,7 +47,8 @@ static pum_status fold_call_make(struct pum_graph *graph, const struct graph_nod
 }
 
 /* Whether the node's value follows from what is known. */
-static bool fold_is_known(const struct graph_node *node, const struct fold_call *fold) {
+static bool fold_is_known(const struct graph_node *node, const struct fold_call *fold)
+{
     if (op_reads_shape_only(node->op))
         return true;
     bool known = node->chain == NULL;
@@ -57,7 +59,8 @@ static bool fold_is_known(const struct graph_node *node, const struct fold_call 
     return known;
 }
 
-static bool fold_is_small(const struct fold_call *fold) {
+static bool fold_is_small(const struct fold_call *fold)
+{
     size_t in = 0, out = 0, bytes;
     for (int32_t i = 0; i < fold->call.input_count; i++) {
         if (fold->inputs[i].desc.dtype && tensor_bytes(&fold->inputs[i].desc, &bytes))
@@ -72,7 +75,8 @@ static bool fold_is_small(const struct fold_call *fold) {
 }
 
 /* Evaluates the node into the arena; its outputs become constants and the node goes. */
-static pum_status fold_evaluate(struct pum_graph *graph, int32_t index, struct fold_call *fold) {
+static pum_status fold_evaluate(struct pum_graph *graph, int32_t index, struct fold_call *fold)
+{
     const struct graph_node *node = &graph->nodes[index];
     for (int32_t i = 0; i < node->output_count; i++) {
         size_t bytes;
@@ -96,7 +100,8 @@ static pum_status fold_evaluate(struct pum_graph *graph, int32_t index, struct f
 }
 
 /* Infers node `index`; evaluates it when it is known. */
-static pum_status fold_node(struct pum_graph *graph, int32_t index) {
+static pum_status fold_node(struct pum_graph *graph, int32_t index)
+{
     struct graph_node *node = &graph->nodes[index];
     struct fold_call fold;
     PUM_TRY(fold_call_make(graph, node, &fold));
@@ -113,7 +118,8 @@ end:
     return status;
 }
 
-static bool all_inputs_constant(const struct pum_graph *graph, const struct graph_node *node) {
+static bool all_inputs_constant(const struct pum_graph *graph, const struct graph_node *node)
+{
     for (int32_t i = 0; i < node->input_count; i++) {
         if (node->inputs[i] >= 0 && !graph->tensors[node->inputs[i]].data)
             return false;
@@ -121,15 +127,16 @@ static bool all_inputs_constant(const struct pum_graph *graph, const struct grap
     return true;
 }
 
-pum_status pass_fold_constants(struct pum_graph *graph) {
+pum_status pass_fold_constants(struct pum_graph *graph)
+{
     for (int32_t i = 0; i < graph->node_count; i++) {
         struct graph_node *node = &graph->nodes[i];
         if (node->op < 0)
             continue;
         if (all_inputs_constant(graph, node)) {
             PUM_TRY(fold_node(graph, i));
-        } else if (node->op == OP_IDENTITY || (node->op == OP_DROPOUT && (node->output_count < 2 ||
-                                                                          node->outputs[1] < 0))) {
+        } else if (node->op == OP_IDENTITY ||
+                   (node->op == OP_DROPOUT && (node->output_count < 2 || node->outputs[1] < 0))) {
             graph_replace_uses(graph, node->outputs[0], node->inputs[0]);
             graph_remove_node(graph, i);
         }
@@ -137,11 +144,11 @@ pum_status pass_fold_constants(struct pum_graph *graph) {
     return graph_prune(graph);
 }
 
-pum_status pass_infer(struct pum_graph *graph) {
+pum_status pass_infer(struct pum_graph *graph)
+{
     for (int32_t i = 0; i < graph->node_count; i++) {
         if (graph->nodes[i].op >= 0)
             PUM_TRY(fold_node(graph, i));
     }
     return graph_prune(graph);
 }
-

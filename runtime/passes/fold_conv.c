@@ -17,21 +17,23 @@ struct channel_affine {
     double *scale, *shift;
 };
 
-static bool is_f32_constant(const struct match *match, int32_t tensor) {
+static bool is_f32_constant(const struct match *match, int32_t tensor)
+{
     return tensor >= 0 && match->graph->tensors[tensor].data &&
            match_desc(match, tensor)->dtype == PUM_DTYPE_F32;
 }
 
-static double constant_at(const struct match *match, int32_t tensor, int64_t index) {
+static double constant_at(const struct match *match, int32_t tensor, int64_t index)
+{
     return ((const float *)match->graph->tensors[tensor].data)[index];
 }
 
 /* Output channels of a Conv or ConvTranspose with a usable constant weight and bias, else 0. */
-static int64_t conv_channels(const struct match *match, const struct graph_node *conv) {
+static int64_t conv_channels(const struct match *match, const struct graph_node *conv)
+{
     if (!is_f32_constant(match, conv->inputs[1]))
         return 0;
-    if (conv->input_count > 2 && conv->inputs[2] >= 0 &&
-        !is_f32_constant(match, conv->inputs[2]))
+    if (conv->input_count > 2 && conv->inputs[2] >= 0 && !is_f32_constant(match, conv->inputs[2]))
         return 0;
     const struct shape *weight = &match_desc(match, conv->inputs[1])->shape;
     int64_t groups = node_int(conv, "group", 1);
@@ -51,7 +53,8 @@ static int64_t conv_channels(const struct match *match, const struct graph_node 
 
 /* A constant that is one number, or one a channel: [C,1,1] against a result of `rank` axes. */
 static bool is_per_channel(const struct match *match, int32_t tensor, int32_t rank,
-                           int64_t channels) {
+                           int64_t channels)
+{
     if (!is_f32_constant(match, tensor))
         return false;
     const struct shape *shape = &match_desc(match, tensor)->shape;
@@ -64,13 +67,15 @@ static bool is_per_channel(const struct match *match, int32_t tensor, int32_t ra
     return axis >= 0 && count == channels && shape->dims[axis] == channels;
 }
 
-static double channel_value(const struct match *match, int32_t tensor, int64_t channel) {
+static double channel_value(const struct match *match, int32_t tensor, int64_t channel)
+{
     bool single = shape_elements(&match_desc(match, tensor)->shape) == 1;
     return constant_at(match, tensor, single ? 0 : channel);
 }
 
 static bool affine_of_batch_norm(const struct match *match, const struct graph_node *node,
-                                 struct channel_affine *affine) {
+                                 struct channel_affine *affine)
+{
     if (node->input_count != 5)
         return false;
     for (int32_t i = 1; i < 5; i++) {
@@ -83,14 +88,15 @@ static bool affine_of_batch_norm(const struct match *match, const struct graph_n
         double scale = constant_at(match, node->inputs[1], c) /
                        sqrt(constant_at(match, node->inputs[4], c) + epsilon);
         affine->scale[c] = scale;
-        affine->shift[c] = constant_at(match, node->inputs[2], c) -
-                           constant_at(match, node->inputs[3], c) * scale;
+        affine->shift[c] =
+            constant_at(match, node->inputs[2], c) - constant_at(match, node->inputs[3], c) * scale;
     }
     return true;
 }
 
 static bool affine_of_binary(const struct match *match, const struct graph_node *node,
-                             int32_t conv_output, int32_t rank, struct channel_affine *affine) {
+                             int32_t conv_output, int32_t rank, struct channel_affine *affine)
+{
     int32_t other;
     if (!match_with_tensor(node, conv_output, &other) ||
         !is_per_channel(match, other, rank, affine->channels))
@@ -120,7 +126,8 @@ static bool affine_of_binary(const struct match *match, const struct graph_node 
 
 /* A new weight: each output channel's part times its scale. */
 static int32_t scaled_weight(struct match *match, const struct graph_node *conv,
-                             const struct channel_affine *affine) {
+                             const struct channel_affine *affine)
+{
     struct pum_graph *graph = match->graph;
     const struct graph_tensor *old = &graph->tensors[conv->inputs[1]];
     struct tensor_desc desc = old->desc;
@@ -135,8 +142,7 @@ static int32_t scaled_weight(struct match *match, const struct graph_node *conv,
     int64_t groups = node_int(conv, "group", 1);
     for (int64_t r = 0; r < rows; r++) {
         for (int64_t k = 0; k < columns; k++) {
-            int64_t channel =
-                conv->op == OP_CONV ? r : (r / (rows / groups)) * columns + k;
+            int64_t channel = conv->op == OP_CONV ? r : (r / (rows / groups)) * columns + k;
             double scale = affine->scale[channel];
             for (int64_t i = 0; i < inner; i++) {
                 int64_t at = (r * columns + k) * inner + i;
@@ -148,7 +154,8 @@ static int32_t scaled_weight(struct match *match, const struct graph_node *conv,
 }
 
 static int32_t shifted_bias(struct match *match, const struct graph_node *conv,
-                            const struct channel_affine *affine) {
+                            const struct channel_affine *affine)
+{
     struct pum_graph *graph = match->graph;
     int32_t old = conv->input_count > 2 ? conv->inputs[2] : GRAPH_NONE;
     size_t bytes = (size_t)affine->channels * sizeof(float);
@@ -164,7 +171,8 @@ static int32_t shifted_bias(struct match *match, const struct graph_node *conv,
 }
 
 static pum_status apply_affine(struct match *match, int32_t conv_index, int32_t node_index,
-                               const struct channel_affine *affine) {
+                               const struct channel_affine *affine)
+{
     struct pum_graph *graph = match->graph;
     const struct graph_node *conv = &graph->nodes[conv_index];
     bool scales = false;
@@ -185,7 +193,8 @@ static pum_status apply_affine(struct match *match, int32_t conv_index, int32_t 
 }
 
 /* The convolution that node `index` scales or shifts, or -1. */
-static int32_t conv_before(const struct match *match, const struct graph_node *node) {
+static int32_t conv_before(const struct match *match, const struct graph_node *node)
+{
     for (int32_t i = 0; i < node->input_count && i < 2; i++) {
         int32_t tensor = node->inputs[i];
         const struct graph_node *producer = match_producer(match, tensor, -1);
@@ -196,7 +205,8 @@ static int32_t conv_before(const struct match *match, const struct graph_node *n
     return -1;
 }
 
-static pum_status fold_into_conv(struct match *match, int32_t index) {
+static pum_status fold_into_conv(struct match *match, int32_t index)
+{
     struct pum_graph *graph = match->graph;
     const struct graph_node *node = &graph->nodes[index];
     int32_t conv_index = conv_before(match, node);
@@ -211,16 +221,17 @@ static pum_status fold_into_conv(struct match *match, int32_t index) {
         return PUM_E_MEMORY;
     affine.shift = affine.scale + affine.channels;
     int32_t rank = match_desc(match, conv->inputs[1])->shape.rank;
-    bool fits = node->op == OP_BATCHNORMALIZATION
-                    ? node->inputs[0] == conv->outputs[0] &&
-                          affine_of_batch_norm(match, node, &affine)
-                    : affine_of_binary(match, node, conv->outputs[0], rank, &affine);
+    bool fits =
+        node->op == OP_BATCHNORMALIZATION
+            ? node->inputs[0] == conv->outputs[0] && affine_of_batch_norm(match, node, &affine)
+            : affine_of_binary(match, node, conv->outputs[0], rank, &affine);
     pum_status status = fits ? apply_affine(match, conv_index, index, &affine) : PUM_OK;
     pum_free(graph->context, affine.scale);
     return status;
 }
 
-pum_status pass_fold_conv(struct pum_graph *graph) {
+pum_status pass_fold_conv(struct pum_graph *graph)
+{
     struct match match;
     PUM_TRY(match_begin(&match, graph));
     pum_status status = PUM_OK;

@@ -15,7 +15,8 @@ struct attention_parts {
 };
 
 /* Takes a scalar factor off a tensor: Mul or Div by a constant, with no other use. */
-static int32_t without_scale(const struct match *match, int32_t tensor, double *scale) {
+static int32_t without_scale(const struct match *match, int32_t tensor, double *scale)
+{
     const struct graph_node *node = match_producer(match, tensor, -1);
     double value;
     int32_t other;
@@ -36,7 +37,8 @@ static int32_t without_scale(const struct match *match, int32_t tensor, double *
 }
 
 /* q k^T with scales, from the tensor of scores. */
-static bool match_scores(const struct match *match, int32_t scores, struct attention_parts *parts) {
+static bool match_scores(const struct match *match, int32_t scores, struct attention_parts *parts)
+{
     int32_t product = without_scale(match, scores, &parts->scale);
     const struct graph_node *matmul = match_producer(match, product, OP_MATMUL);
     if (!matmul || match_uses(match, product) != 1 || matmul->input_count > 2 ||
@@ -49,14 +51,15 @@ static bool match_scores(const struct match *match, int32_t scores, struct atten
 }
 
 static bool match_parts(const struct match *match, const struct graph_node *output,
-                        struct attention_parts *parts) {
+                        struct attention_parts *parts)
+{
     const struct graph_node *softmax = match_producer(match, output->inputs[0], OP_SOFTMAX);
     if (!softmax || match_uses(match, output->inputs[0]) != 1 || output->input_count > 2 ||
         node_int(output, "transA", 0) || node_int(output, "transB", 0))
         return false;
     int32_t rank = match_desc(match, output->inputs[0])->shape.rank, axis;
-    if ((rank != 3 && rank != 4) ||
-        !shape_axis(node_int(softmax, "axis", -1), rank, &axis) || axis != rank - 1)
+    if ((rank != 3 && rank != 4) || !shape_axis(node_int(softmax, "axis", -1), rank, &axis) ||
+        axis != rank - 1)
         return false;
     *parts = (struct attention_parts){.v = output->inputs[1], .mask = GRAPH_NONE, .scale = 1};
     int32_t scores = softmax->inputs[0];
@@ -76,7 +79,8 @@ static bool match_parts(const struct match *match, const struct graph_node *outp
 
 /* Ranks, batch axes and types as the Attention row wants them: no broadcast between q, k and v. */
 static bool shapes_fit(const struct match *match, const struct graph_node *output,
-                       const struct attention_parts *parts) {
+                       const struct attention_parts *parts)
+{
     const struct tensor_desc *q = match_desc(match, parts->q), *k = match_desc(match, parts->k);
     const struct tensor_desc *v = match_desc(match, parts->v);
     int32_t rank = q->shape.rank;
@@ -98,7 +102,8 @@ static bool shapes_fit(const struct match *match, const struct graph_node *outpu
 }
 
 /* A tensor seen under another shape. */
-static int32_t reshaped(struct match *match, int32_t tensor, const struct shape *shape) {
+static int32_t reshaped(struct match *match, int32_t tensor, const struct shape *shape)
+{
     struct tensor_desc list = {PUM_DTYPE_I64, shape_of(1, (int64_t[]){shape->rank})};
     int32_t dims = graph_add_constant_copy(match->graph, "shape", &list, shape->dims,
                                            (size_t)shape->rank * sizeof(int64_t));
@@ -109,7 +114,8 @@ static int32_t reshaped(struct match *match, int32_t tensor, const struct shape 
 }
 
 /* [a, l, d] -> [a, 1, l, d]; a mask of fewer axes gets leading ones first. */
-static int32_t with_head_axis(struct match *match, int32_t tensor) {
+static int32_t with_head_axis(struct match *match, int32_t tensor)
+{
     struct shape old = match_desc(match, tensor)->shape, shape = {.rank = 4};
     for (int32_t i = 0; i < 4; i++)
         shape.dims[i] = 1;
@@ -120,7 +126,8 @@ static int32_t with_head_axis(struct match *match, int32_t tensor) {
     return reshaped(match, tensor, &shape);
 }
 
-static pum_status fuse_attention(struct match *match, int32_t index) {
+static pum_status fuse_attention(struct match *match, int32_t index)
+{
     struct pum_graph *graph = match->graph;
     struct attention_parts parts;
     if (!match_parts(match, &graph->nodes[index], &parts) ||
@@ -145,14 +152,15 @@ static pum_status fuse_attention(struct match *match, int32_t index) {
     int32_t result =
         match_insert(match, OP_ATTENTION, graph->nodes[index].name, inputs, count, attrs, 2, &wide);
     struct tensor_desc list = {PUM_DTYPE_I64, shape_of(1, (int64_t[]){3})};
-    int32_t dims = graph_add_constant_copy(graph, "shape", &list, out.shape.dims,
-                                           3 * sizeof(int64_t));
+    int32_t dims =
+        graph_add_constant_copy(graph, "shape", &list, out.shape.dims, 3 * sizeof(int64_t));
     if (result < 0 || dims < 0)
         return PUM_E_MEMORY;
     return match_rewrite(match, index, OP_RESHAPE, (int32_t[]){result, dims}, 2, NULL, 0, NULL);
 }
 
-pum_status pass_fuse_attention(struct pum_graph *graph) {
+pum_status pass_fuse_attention(struct pum_graph *graph)
+{
     struct match match;
     PUM_TRY(match_begin(&match, graph));
     pum_status status = PUM_OK;

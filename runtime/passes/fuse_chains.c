@@ -20,12 +20,14 @@ struct chain_join {
     int32_t step_count;
 };
 
-static bool is_chain_type(enum pum_dtype dtype) {
+static bool is_chain_type(enum pum_dtype dtype)
+{
     return dtype == PUM_DTYPE_F32 || dtype == PUM_DTYPE_F16 || dtype == PUM_DTYPE_BF16;
 }
 
 /* A node that takes a chain on output 0 and whose other outputs nobody wants. */
-static bool is_chain_head(const struct graph_node *node) {
+static bool is_chain_head(const struct graph_node *node)
+{
     if (node->op < 0 || !op_rows[node->op].lowering->chain)
         return false;
     for (int32_t i = 1; i < node->output_count; i++) {
@@ -35,7 +37,8 @@ static bool is_chain_head(const struct graph_node *node) {
     return true;
 }
 
-static bool chain_has_room(const struct graph_node *head, const struct chain_join *join) {
+static bool chain_has_room(const struct graph_node *head, const struct chain_join *join)
+{
     int32_t steps = join->step_count, operands = join->operand >= 0;
     steps += chain_own_steps(head->op);
     operands += chain_own_operands(head->op);
@@ -47,7 +50,8 @@ static bool chain_has_room(const struct graph_node *head, const struct chain_joi
 }
 
 static bool join_through(const struct match *match, const struct graph_node *user, int32_t input,
-                         struct chain_join *join) {
+                         struct chain_join *join)
+{
     struct pum_graph *graph = match->graph;
     int32_t tensor = user->inputs[input];
     if (tensor < 0 || match_uses(match, tensor) != 1)
@@ -72,7 +76,8 @@ static bool join_through(const struct match *match, const struct graph_node *use
 }
 
 /* The join through the input that is computed last, so that as little as possible moves. */
-static bool find_join(const struct match *match, int32_t index, struct chain_join *best) {
+static bool find_join(const struct match *match, int32_t index, struct chain_join *best)
+{
     const struct graph_node *user = &match->graph->nodes[index];
     bool found = false;
     for (int32_t i = 0; i < user->input_count; i++) {
@@ -86,7 +91,8 @@ static bool find_join(const struct match *match, int32_t index, struct chain_joi
 }
 
 static struct op_chain *longer_chain(struct pum_graph *graph, const struct graph_node *head,
-                                     const struct chain_join *join) {
+                                     const struct chain_join *join)
+{
     struct op_chain *chain = base_arena_alloc(&graph->arena, 1, sizeof *chain);
     if (!chain)
         return NULL;
@@ -102,8 +108,8 @@ static struct op_chain *longer_chain(struct pum_graph *graph, const struct graph
     return chain;
 }
 
-static pum_status apply_join(struct pum_graph *graph, int32_t index,
-                             const struct chain_join *join) {
+static pum_status apply_join(struct pum_graph *graph, int32_t index, const struct chain_join *join)
+{
     struct graph_node head = graph->nodes[join->head];
     struct graph_node *user = &graph->nodes[index];
     const char *user_name = op_rows[user->op].name;
@@ -133,15 +139,15 @@ static pum_status apply_join(struct pum_graph *graph, int32_t index,
     return graph_note_fused(graph, index, user_name);
 }
 
-pum_status pass_fuse_chains(struct pum_graph *graph) {
+pum_status pass_fuse_chains(struct pum_graph *graph)
+{
     struct match match;
     PUM_TRY(match_begin(&match, graph));
     pum_status status = PUM_OK;
     for (int32_t i = 0; i < graph->node_count && status == PUM_OK; i++) {
         struct chain_join join = {0};
         const struct graph_node *node = &graph->nodes[i];
-        if (node->op >= 0 && !node->chain && node->output_count == 1 &&
-            find_join(&match, i, &join))
+        if (node->op >= 0 && !node->chain && node->output_count == 1 && find_join(&match, i, &join))
             status = apply_join(graph, i, &join);
     }
     match_end(&match);

@@ -19,7 +19,8 @@ struct product {
 /* Adds `tensor` to the product, going through Mul and division by a scalar where the inner result
  * has no other use. The root itself is always opened. */
 static bool product_add(const struct match *match, int32_t tensor, bool root, int32_t depth,
-                        struct product *product) {
+                        struct product *product)
+{
     double value;
     if (match_scalar(match, tensor, &value)) {
         product->scalar *= value;
@@ -41,27 +42,31 @@ static bool product_add(const struct match *match, int32_t tensor, bool root, in
     return true;
 }
 
-static bool product_of(const struct match *match, int32_t tensor, struct product *product) {
+static bool product_of(const struct match *match, int32_t tensor, struct product *product)
+{
     *product = (struct product){.scalar = 1};
     return product_add(match, tensor, true, 6, product);
 }
 
 /* `tensor` = x * scale with scale near `wanted`. */
-static bool is_scaled(const struct match *match, int32_t tensor, int32_t x, double wanted) {
+static bool is_scaled(const struct match *match, int32_t tensor, int32_t x, double wanted)
+{
     struct product product;
     return product_of(match, tensor, &product) && product.count == 1 && product.factors[0] == x &&
            match_near(product.scalar, wanted);
 }
 
 /* `tensor` = inner + value, for a scalar value. */
-static bool is_sum_with(const struct match *match, int32_t tensor, double value, int32_t *inner) {
+static bool is_sum_with(const struct match *match, int32_t tensor, double value, int32_t *inner)
+{
     const struct graph_node *add = match_producer(match, tensor, OP_ADD);
     double found;
     return add && match_with_scalar(match, add, inner, &found) && match_near(found, value);
 }
 
 /* 1 + erf(x / sqrt(2)) */
-static bool is_erf_gate(const struct match *match, int32_t tensor, int32_t x) {
+static bool is_erf_gate(const struct match *match, int32_t tensor, int32_t x)
+{
     int32_t inner;
     if (!is_sum_with(match, tensor, 1, &inner))
         return false;
@@ -70,7 +75,8 @@ static bool is_erf_gate(const struct match *match, int32_t tensor, int32_t x) {
 }
 
 /* x^3 as Pow or as products. */
-static bool is_cube(const struct match *match, int32_t tensor, int32_t x, double *scale) {
+static bool is_cube(const struct match *match, int32_t tensor, int32_t x, double *scale)
+{
     struct product product;
     if (!product_of(match, tensor, &product))
         return false;
@@ -91,7 +97,8 @@ static bool is_cube(const struct match *match, int32_t tensor, int32_t x, double
 }
 
 /* 1 + tanh(0.79788 * (x + 0.044715 x^3)) */
-static bool is_tanh_gate(const struct match *match, int32_t tensor, int32_t x) {
+static bool is_tanh_gate(const struct match *match, int32_t tensor, int32_t x)
+{
     int32_t inner;
     if (!is_sum_with(match, tensor, 1, &inner))
         return false;
@@ -119,13 +126,15 @@ static bool is_tanh_gate(const struct match *match, int32_t tensor, int32_t x) {
 }
 
 static bool clip_bounds(const struct match *match, const struct graph_node *clip, double *low,
-                        double *high) {
+                        double *high)
+{
     return clip->input_count == 3 && match_scalar(match, clip->inputs[1], low) &&
            match_scalar(match, clip->inputs[2], high);
 }
 
 /* clamp(x + 3, 0, 6) */
-static bool is_relu6_gate(const struct match *match, int32_t tensor, int32_t x) {
+static bool is_relu6_gate(const struct match *match, int32_t tensor, int32_t x)
+{
     const struct graph_node *clip = match_producer(match, tensor, OP_CLIP);
     double low, high;
     int32_t inner;
@@ -135,7 +144,8 @@ static bool is_relu6_gate(const struct match *match, int32_t tensor, int32_t x) 
 
 /* What x times `gate` times `scalar` is; -1 if nothing known. *tanh tells the GELU's form. */
 static int32_t gate_op(const struct match *match, int32_t x, int32_t gate, double scalar,
-                       bool *out_tanh) {
+                       bool *out_tanh)
+{
     *out_tanh = false;
     const struct graph_node *producer = match_producer(match, gate, -1);
     if (!producer)
@@ -152,13 +162,15 @@ static int32_t gate_op(const struct match *match, int32_t x, int32_t gate, doubl
         return -1;
     if (producer->op == OP_SIGMOID)
         return OP_SILU;
-    if (producer->op == OP_HARDSIGMOID && match_near(node_float(producer, "alpha", 0.2f), 1.0 / 6) &&
+    if (producer->op == OP_HARDSIGMOID &&
+        match_near(node_float(producer, "alpha", 0.2f), 1.0 / 6) &&
         match_near(node_float(producer, "beta", 0.5f), 0.5))
         return OP_HARDSWISH;
     return -1;
 }
 
-static pum_status fuse_gate(struct match *match, int32_t index) {
+static pum_status fuse_gate(struct match *match, int32_t index)
+{
     struct pum_graph *graph = match->graph;
     int32_t output = graph->nodes[index].outputs[0];
     struct product product;
@@ -172,13 +184,13 @@ static pum_status fuse_gate(struct match *match, int32_t index) {
         if (op < 0 || in->dtype != out->dtype || !shape_equal(&in->shape, &out->shape))
             continue;
         pum_attr approximate = {.name = "approximate", .kind = PUM_ATTR_STRING, .s = "tanh"};
-        return match_rewrite(match, index, op, &x, 1, &approximate, tanh ? 1 : 0,
-                             "pattern");
+        return match_rewrite(match, index, op, &x, 1, &approximate, tanh ? 1 : 0, "pattern");
     }
     return PUM_OK;
 }
 
-pum_status pass_fuse_gates(struct pum_graph *graph) {
+pum_status pass_fuse_gates(struct pum_graph *graph)
+{
     struct match match;
     PUM_TRY(match_begin(&match, graph));
     pum_status status = PUM_OK;

@@ -7,7 +7,8 @@
 #include "passes/passes.h"
 
 /* Whether the node swaps the last two axes and nothing else. */
-static bool swaps_last_two(const struct graph_node *node, int32_t rank) {
+static bool swaps_last_two(const struct graph_node *node, int32_t rank)
+{
     int32_t count;
     const int64_t *perm = node_ints(node, "perm", &count);
     if (rank < 2)
@@ -22,13 +23,13 @@ static bool swaps_last_two(const struct graph_node *node, int32_t rank) {
     return count == rank;
 }
 
-static pum_status take_transposes(struct match *match, int32_t index) {
+static pum_status take_transposes(struct match *match, int32_t index)
+{
     struct pum_graph *graph = match->graph;
     for (int32_t side = 0; side < 2; side++) {
         const struct graph_node *node = &graph->nodes[index];
         const struct graph_node *move = match_producer(match, node->inputs[side], OP_TRANSPOSE);
-        if (!move ||
-            !swaps_last_two(move, match_desc(match, node->inputs[side])->shape.rank))
+        if (!move || !swaps_last_two(move, match_desc(match, node->inputs[side])->shape.rank))
             continue;
         const char *name = side == 0 ? "transA" : "transB";
         pum_attr flag = {.name = name, .kind = PUM_ATTR_INT, .i = !node_int(node, name, 0)};
@@ -44,7 +45,8 @@ static pum_status take_transposes(struct match *match, int32_t index) {
 }
 
 /* Add(MatMul(a, b), vector of n): node `index` is the Add; it becomes the MatMul. */
-static pum_status take_bias(struct match *match, int32_t index) {
+static pum_status take_bias(struct match *match, int32_t index)
+{
     struct pum_graph *graph = match->graph;
     const struct graph_node *add = &graph->nodes[index];
     for (int32_t i = 0; i < 2; i++) {
@@ -64,7 +66,8 @@ static pum_status take_bias(struct match *match, int32_t index) {
     return PUM_OK;
 }
 
-pum_status pass_fuse_matmul(struct pum_graph *graph) {
+pum_status pass_fuse_matmul(struct pum_graph *graph)
+{
     struct match match;
     PUM_TRY(match_begin(&match, graph));
     pum_status status = PUM_OK;

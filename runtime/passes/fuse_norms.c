@@ -12,7 +12,8 @@
 
 /* First of the trailing axes that `node` (a Reduce*) reduces with keepdims, or -1 when they are not
  * the trailing ones. */
-static int32_t trailing_axes(const struct match *match, const struct graph_node *node) {
+static int32_t trailing_axes(const struct match *match, const struct graph_node *node)
+{
     if (node_int(node, "keepdims", 1) == 0)
         return -1;
     int32_t rank = match_desc(match, node->inputs[0])->shape.rank;
@@ -38,7 +39,8 @@ static int32_t trailing_axes(const struct match *match, const struct graph_node 
 }
 
 /* `tensor` = x^2, as Pow or Mul. */
-static bool is_square(const struct match *match, int32_t tensor, int32_t x) {
+static bool is_square(const struct match *match, int32_t tensor, int32_t x)
+{
     double exponent;
     const struct graph_node *node = match_producer(match, tensor, -1);
     if (!node || node->inputs[0] != x)
@@ -50,7 +52,8 @@ static bool is_square(const struct match *match, int32_t tensor, int32_t x) {
 
 /* `tensor` = sqrt(mean(x^2) + epsilon); *axis is the first normalised axis. */
 static bool is_root_mean_square(const struct match *match, int32_t tensor, int32_t x, int32_t *axis,
-                                double *epsilon) {
+                                double *epsilon)
+{
     const struct graph_node *sqrt = match_producer(match, tensor, OP_SQRT);
     if (!sqrt)
         return false;
@@ -68,7 +71,8 @@ static bool is_root_mean_square(const struct match *match, int32_t tensor, int32
 
 /* Whether `desc` is shaped like the axes of `x` from `axis` on (leading ones allowed). */
 static bool is_shaped_like_tail(const struct tensor_desc *desc, const struct tensor_desc *x,
-                                int32_t axis) {
+                                int32_t axis)
+{
     int32_t tail = x->shape.rank - axis, extra = desc->shape.rank - tail;
     if (desc->dtype != x->dtype || extra < 0)
         return false;
@@ -80,9 +84,11 @@ static bool is_shaped_like_tail(const struct tensor_desc *desc, const struct ten
     return true;
 }
 
-/* The only user of `tensor` if it is `op` with an operand shaped like the tail; its index, or -1. */
+/* The only user of `tensor` if it is `op` with an operand shaped like the tail; its index, or -1.
+ */
 static int32_t tail_user(const struct match *match, int32_t tensor, int32_t op,
-                         const struct tensor_desc *x, int32_t axis, int32_t *operand) {
+                         const struct tensor_desc *x, int32_t axis, int32_t *operand)
+{
     int32_t user = graph_single_user(match->graph, tensor);
     if (user < 0 || match->graph->nodes[user].op != op ||
         !match_with_tensor(&match->graph->nodes[user], tensor, operand) ||
@@ -92,7 +98,8 @@ static int32_t tail_user(const struct match *match, int32_t tensor, int32_t op,
 }
 
 /* A scale of ones for a norm without one. */
-static int32_t ones_like_tail(struct match *match, const struct tensor_desc *x, int32_t axis) {
+static int32_t ones_like_tail(struct match *match, const struct tensor_desc *x, int32_t axis)
+{
     int64_t count = shape_product(&x->shape, axis, x->shape.rank);
     struct tensor_desc desc = {x->dtype, shape_of(x->shape.rank - axis, x->shape.dims + axis)};
     size_t bytes;
@@ -109,7 +116,8 @@ static int32_t ones_like_tail(struct match *match, const struct tensor_desc *x, 
 
 /* The operand without leading axes of size 1, as the norm's rule wants it. */
 static int32_t tail_operand(struct match *match, int32_t operand, const struct tensor_desc *x,
-                            int32_t axis) {
+                            int32_t axis)
+{
     int32_t tail = x->shape.rank - axis;
     struct tensor_desc desc = *match_desc(match, operand);
     if (desc.shape.rank == tail)
@@ -129,7 +137,8 @@ static int32_t tail_operand(struct match *match, int32_t operand, const struct t
 
 /* x normalised by node `index`, then [* scale] [+ bias]: rewrites the last node of the pattern. */
 static pum_status rewrite_norm(struct match *match, int32_t index, bool centred, int32_t x,
-                               int32_t axis, double epsilon) {
+                               int32_t axis, double epsilon)
+{
     struct pum_graph *graph = match->graph;
     struct tensor_desc desc = *match_desc(match, x);
     int32_t scale = GRAPH_NONE, bias = GRAPH_NONE, last = index;
@@ -145,8 +154,8 @@ static pum_status rewrite_norm(struct match *match, int32_t index, bool centred,
         else
             bias = GRAPH_NONE;
     }
-    scale = scale >= 0 ? tail_operand(match, scale, &desc, axis)
-                       : ones_like_tail(match, &desc, axis);
+    scale =
+        scale >= 0 ? tail_operand(match, scale, &desc, axis) : ones_like_tail(match, &desc, axis);
     if (bias >= 0 && (bias = tail_operand(match, bias, &desc, axis)) < 0)
         return PUM_E_MEMORY;
     if (scale < 0)
@@ -162,7 +171,8 @@ static pum_status rewrite_norm(struct match *match, int32_t index, bool centred,
 
 /* Numerator and denominator of a division written as Div or as Mul by a Reciprocal. */
 static bool quotient(const struct match *match, const struct graph_node *node, int32_t *numerator,
-                     int32_t *denominator) {
+                     int32_t *denominator)
+{
     if (node->op == OP_DIV) {
         *numerator = node->inputs[0];
         *denominator = node->inputs[1];
@@ -181,7 +191,8 @@ static bool quotient(const struct match *match, const struct graph_node *node, i
 
 /* exp(x - max(x)) / sum(exp(x - max(x))), the shift being optional. */
 static pum_status fuse_softmax(struct match *match, int32_t index, int32_t numerator,
-                               int32_t denominator) {
+                               int32_t denominator)
+{
     const struct graph_node *exp = match_producer(match, numerator, OP_EXP);
     const struct graph_node *sum = match_producer(match, denominator, OP_REDUCESUM);
     if (!exp || !sum || sum->inputs[0] != numerator)
@@ -200,7 +211,8 @@ static pum_status fuse_softmax(struct match *match, int32_t index, int32_t numer
     return match_rewrite(match, index, OP_SOFTMAX, &x, 1, &axis, 1, "pattern");
 }
 
-static pum_status fuse_norm(struct match *match, int32_t index) {
+static pum_status fuse_norm(struct match *match, int32_t index)
+{
     struct pum_graph *graph = match->graph;
     const struct graph_node *node = &graph->nodes[index];
     int32_t numerator, denominator, axis, mean_axis;
@@ -224,7 +236,8 @@ static pum_status fuse_norm(struct match *match, int32_t index) {
     return rewrite_norm(match, index, false, numerator, axis, epsilon);
 }
 
-pum_status pass_fuse_norms(struct pum_graph *graph) {
+pum_status pass_fuse_norms(struct pum_graph *graph)
+{
     struct match match;
     PUM_TRY(match_begin(&match, graph));
     pum_status status = PUM_OK;

@@ -8,7 +8,8 @@
 #include "passes/passes.h"
 
 /* Whether `op` leaves x as it is when its other input is `value`, the second one if `second`. */
-static bool scalar_is_neutral(int32_t op, double value, bool second) {
+static bool scalar_is_neutral(int32_t op, double value, bool second)
+{
     switch (op) {
     case OP_ADD:
         return value == 0;
@@ -24,7 +25,8 @@ static bool scalar_is_neutral(int32_t op, double value, bool second) {
     }
 }
 
-static bool is_plain_order(const struct graph_node *node, int32_t rank) {
+static bool is_plain_order(const struct graph_node *node, int32_t rank)
+{
     int32_t count = 0;
     const int64_t *perm = node_ints(node, "perm", &count);
     if (!perm)
@@ -37,7 +39,8 @@ static bool is_plain_order(const struct graph_node *node, int32_t rank) {
 }
 
 /* The input that the node gives back unchanged, or GRAPH_NONE. */
-static int32_t unchanged_input(const struct match *match, const struct graph_node *node) {
+static int32_t unchanged_input(const struct match *match, const struct graph_node *node)
+{
     double value;
     int32_t other;
     switch (node->op) {
@@ -69,7 +72,8 @@ static int32_t unchanged_input(const struct match *match, const struct graph_nod
     }
 }
 
-pum_status pass_drop_identities(struct pum_graph *graph) {
+pum_status pass_drop_identities(struct pum_graph *graph)
+{
     struct match match;
     PUM_TRY(match_begin(&match, graph));
     for (int32_t i = 0; i < graph->node_count; i++) {

@@ -8,18 +8,21 @@
 #include <math.h>
 #include <string.h>
 
-pum_status match_begin(struct match *match, struct pum_graph *graph) {
+pum_status match_begin(struct match *match, struct pum_graph *graph)
+{
     match->graph = graph;
     match->use_capacity = graph->tensor_count;
     return graph_use_counts(graph, &match->uses);
 }
 
-void match_end(struct match *match) {
+void match_end(struct match *match)
+{
     pum_free(match->graph->context, match->uses);
     match->uses = NULL;
 }
 
-const struct graph_node *match_producer(const struct match *match, int32_t tensor, int32_t op) {
+const struct graph_node *match_producer(const struct match *match, int32_t tensor, int32_t op)
+{
     if (tensor < 0)
         return NULL;
     int32_t producer = match->graph->tensors[tensor].producer;
@@ -31,17 +34,20 @@ const struct graph_node *match_producer(const struct match *match, int32_t tenso
     return node;
 }
 
-int32_t match_uses(const struct match *match, int32_t tensor) {
+int32_t match_uses(const struct match *match, int32_t tensor)
+{
     if (tensor < 0)
         return 0;
     return tensor < match->use_capacity ? match->uses[tensor] : 1;
 }
 
-const struct tensor_desc *match_desc(const struct match *match, int32_t tensor) {
+const struct tensor_desc *match_desc(const struct match *match, int32_t tensor)
+{
     return &match->graph->tensors[tensor].desc;
 }
 
-bool match_scalar(const struct match *match, int32_t tensor, double *out_value) {
+bool match_scalar(const struct match *match, int32_t tensor, double *out_value)
+{
     if (tensor < 0)
         return false;
     const struct graph_tensor *t = &match->graph->tensors[tensor];
@@ -52,12 +58,14 @@ bool match_scalar(const struct match *match, int32_t tensor, double *out_value) 
     return true;
 }
 
-bool match_near(double value, double wanted) {
+bool match_near(double value, double wanted)
+{
     return fabs(value - wanted) <= 1e-4 * fabs(wanted) + 1e-7;
 }
 
-bool match_with_scalar(const struct match *match, const struct graph_node *node,
-                       int32_t *out_other, double *out_value) {
+bool match_with_scalar(const struct match *match, const struct graph_node *node, int32_t *out_other,
+                       double *out_value)
+{
     if (node->input_count != 2)
         return false;
     for (int32_t i = 0; i < 2; i++) {
@@ -69,7 +77,8 @@ bool match_with_scalar(const struct match *match, const struct graph_node *node,
     return false;
 }
 
-bool match_with_tensor(const struct graph_node *node, int32_t tensor, int32_t *out_other) {
+bool match_with_tensor(const struct graph_node *node, int32_t tensor, int32_t *out_other)
+{
     if (node->input_count != 2)
         return false;
     for (int32_t i = 0; i < 2; i++) {
@@ -81,7 +90,8 @@ bool match_with_tensor(const struct graph_node *node, int32_t tensor, int32_t *o
     return false;
 }
 
-static void count_inputs(struct match *match, const struct graph_node *node, int32_t change) {
+static void count_inputs(struct match *match, const struct graph_node *node, int32_t change)
+{
     for (int32_t i = 0; i < node->input_count; i++) {
         if (node->inputs[i] >= 0 && node->inputs[i] < match->use_capacity)
             match->uses[node->inputs[i]] += change;
@@ -90,7 +100,8 @@ static void count_inputs(struct match *match, const struct graph_node *node, int
 
 pum_status match_rewrite(struct match *match, int32_t index, int32_t op, const int32_t *inputs,
                          int32_t input_count, const pum_attr *attrs, int32_t attr_count,
-                         const char *replaced) {
+                         const char *replaced)
+{
     struct pum_graph *graph = match->graph;
     struct graph_node *node = &graph->nodes[index];
     count_inputs(match, node, -1);
@@ -104,12 +115,14 @@ pum_status match_rewrite(struct match *match, int32_t index, int32_t op, const i
     return replaced ? graph_note_fused(graph, index, replaced) : PUM_OK;
 }
 
-void match_remove(struct match *match, int32_t index) {
+void match_remove(struct match *match, int32_t index)
+{
     count_inputs(match, &match->graph->nodes[index], -1);
     graph_remove_node(match->graph, index);
 }
 
-void match_replace(struct match *match, int32_t from, int32_t to) {
+void match_replace(struct match *match, int32_t from, int32_t to)
+{
     graph_replace_uses(match->graph, from, to);
     if (from < match->use_capacity && to < match->use_capacity) {
         match->uses[to] += match->uses[from];
@@ -119,11 +132,12 @@ void match_replace(struct match *match, int32_t from, int32_t to) {
 
 int32_t match_insert(struct match *match, int32_t op, const char *name, const int32_t *inputs,
                      int32_t input_count, const pum_attr *attrs, int32_t attr_count,
-                     const struct tensor_desc *desc) {
+                     const struct tensor_desc *desc)
+{
     int32_t output = graph_add_tensor(match->graph, name, desc);
     if (output < 0)
         return GRAPH_NONE;
-    int32_t node = graph_add_node(match->graph, op, name, inputs, input_count, &output, 1, attrs,
-                                  attr_count);
+    int32_t node =
+        graph_add_node(match->graph, op, name, inputs, input_count, &output, 1, attrs, attr_count);
     return node < 0 ? GRAPH_NONE : output;
 }

@@ -25,8 +25,8 @@ int32_t match_uses(const struct match *match, int32_t tensor);
 bool match_scalar(const struct match *match, int32_t tensor, double *out_value);
 bool match_near(double value, double wanted);
 /* Of a two-input node: the input that is a scalar constant and the other one. */
-bool match_with_scalar(const struct match *match, const struct graph_node *node,
-                       int32_t *out_other, double *out_value);
+bool match_with_scalar(const struct match *match, const struct graph_node *node, int32_t *out_other,
+                       double *out_value);
 /* Of a commutative two-input node: whether one input is `tensor`; the other goes to *out_other. */
 bool match_with_tensor(const struct graph_node *node, int32_t tensor, int32_t *out_other);
 const struct tensor_desc *match_desc(const struct match *match, int32_t tensor);

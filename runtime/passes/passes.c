@@ -5,14 +5,16 @@
  */
 #include "passes/passes.h"
 
-pum_status passes_load(struct pum_graph *graph) {
+pum_status passes_load(struct pum_graph *graph)
+{
     PUM_TRY(pass_fold_constants(graph));
     return pass_fold_conv(graph);
 }
 
 /* A dimension that the graph fixes must agree; equal symbols must be given equal sizes. */
 static pum_status bind_shape(struct pum_graph *graph, int32_t input, const struct shape *shape,
-                             int64_t *symbols) {
+                             int64_t *symbols)
+{
     const struct graph_tensor *tensor = &graph->tensors[graph->inputs[input]];
     const struct shape *declared = &tensor->desc.shape;
     char wanted[SHAPE_TEXT_BYTES], given[SHAPE_TEXT_BYTES];
@@ -40,9 +42,9 @@ static pum_status bind_shape(struct pum_graph *graph, int32_t input, const struc
     return PUM_OK;
 }
 
-static pum_status bind_inputs(struct pum_graph *graph, const struct tensor_desc *inputs) {
-    int64_t *symbols =
-        pum_alloc(graph->context, (size_t)graph->symbol_count, sizeof *symbols);
+static pum_status bind_inputs(struct pum_graph *graph, const struct tensor_desc *inputs)
+{
+    int64_t *symbols = pum_alloc(graph->context, (size_t)graph->symbol_count, sizeof *symbols);
     if (!symbols)
         return PUM_E_MEMORY;
     for (int32_t i = 0; i < graph->symbol_count; i++)
@@ -67,7 +69,8 @@ static pum_status bind_inputs(struct pum_graph *graph, const struct tensor_desc 
     return status;
 }
 
-pum_status passes_bind(struct pum_graph *graph, const struct tensor_desc *inputs) {
+pum_status passes_bind(struct pum_graph *graph, const struct tensor_desc *inputs)
+{
     PUM_TRY(bind_inputs(graph, inputs));
     PUM_TRY(pass_infer(graph));
     PUM_TRY(pass_drop_identities(graph));

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT
  *
- * passes.h - graph to graph. Two moments: passes_load() once a session, on symbolic shapes, for what
- * changes weights (so that every plan shares them); passes_bind() once a plan, on a clone with
- * concrete input shapes, for everything else: shape inference, folding of shape arithmetic, patterns
- * that exporters write out (GELU, layer norm, softmax, attention), chains of elementwise steps.
- * Knows nothing of devices. Tests: tests/passes/.
+ * passes.h - graph to graph. Two moments: passes_load() once a session, on symbolic shapes, for
+ * what changes weights (so that every plan shares them); passes_bind() once a plan, on a clone with
+ * concrete input shapes, for everything else: shape inference, folding of shape arithmetic,
+ * patterns that exporters write out (GELU, layer norm, softmax, attention), chains of elementwise
+ * steps. Knows nothing of devices. Tests: tests/passes/.
  */
 #ifndef PUM_PASSES_PASSES_H
 #define PUM_PASSES_PASSES_H

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT
  *
- * hazard.c - barriers only where needed. Dispatches between two barriers may run at once, so each is
- * compared with everything since the last barrier: reading what was written, writing what was read
- * or written, by byte ranges of the arenas (reused memory counts). Tests: tests/plan/test_plan.c.
+ * hazard.c - barriers only where needed. Dispatches between two barriers may run at once, so each
+ * is compared with everything since the last barrier: reading what was written, writing what was
+ * read or written, by byte ranges of the arenas (reused memory counts). Tests:
+ * tests/plan/test_plan.c.
  */
 #include "plan/plan.h"
 
@@ -19,13 +20,13 @@ struct access_list {
 
 /* The arena bytes of a binding; false when it is a weight or a dummy. */
 static bool access_of(const struct plan *plan, const struct lower_dispatch *record, uint32_t index,
-                      struct access *out) {
+                      struct access *out)
+{
     const struct lower_binding *binding = &record->bindings[index];
     if (binding->value < 0)
         return false;
     uint64_t offset;
-    const struct plan_value *base =
-        &plan->values[plan_resolve(plan, binding->value, &offset)];
+    const struct plan_value *base = &plan->values[plan_resolve(plan, binding->value, &offset)];
     if (base->kind != PLAN_VALUE_ACTIVATION)
         return false;
     uint64_t bytes =
@@ -37,13 +38,14 @@ static bool access_of(const struct plan *plan, const struct lower_dispatch *reco
     return true;
 }
 
-static bool conflicts(const struct access *a, const struct access *b) {
-    return (a->write || b->write) && a->arena == b->arena && a->begin < b->end &&
-           b->begin < a->end;
+static bool conflicts(const struct access *a, const struct access *b)
+{
+    return (a->write || b->write) && a->arena == b->arena && a->begin < b->end && b->begin < a->end;
 }
 
 static bool needs_barrier(const struct plan *plan, const struct lower_dispatch *record,
-                          const struct access_list *list) {
+                          const struct access_list *list)
+{
     for (uint32_t b = 0; b < record->row->binding_count; b++) {
         struct access access;
         if (!access_of(plan, record, b, &access))
@@ -56,7 +58,8 @@ static bool needs_barrier(const struct plan *plan, const struct lower_dispatch *
     return false;
 }
 
-pum_status plan_mark_barriers(struct plan *plan) {
+pum_status plan_mark_barriers(struct plan *plan)
+{
     struct access_list list = {0};
     pum_status status = PUM_OK;
     plan->barrier_count = 0;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * lifetime.c - which values lie on the device, from which step to which, and where: constants become
- * weights, the rest gets blocks of memory; an output takes over its input's block where the kernel
- * allows it and the input ends there. Tests: tests/plan/test_plan.c.
+ * lifetime.c - which values lie on the device, from which step to which, and where: constants
+ * become weights, the rest gets blocks of memory; an output takes over its input's block where the
+ * kernel allows it and the input ends there. Tests: tests/plan/test_plan.c.
  */
 #include "plan/plan.h"
 
@@ -11,7 +11,8 @@
 /* Arena offsets are multiples of this, or of the device's alignment if that is larger. */
 #define ARENA_ALIGNMENT 256u
 
-int32_t plan_resolve(const struct plan *plan, int32_t value, uint64_t *out_offset) {
+int32_t plan_resolve(const struct plan *plan, int32_t value, uint64_t *out_offset)
+{
     *out_offset = 0;
     while (plan->values[value].kind == PLAN_VALUE_ALIAS) {
         *out_offset += plan->values[value].base_offset;
@@ -21,7 +22,8 @@ int32_t plan_resolve(const struct plan *plan, int32_t value, uint64_t *out_offse
 }
 
 /* A constant that a dispatch binds becomes a weight. */
-static pum_status use_constant(struct plan *plan, int32_t value) {
+static pum_status use_constant(struct plan *plan, int32_t value)
+{
     struct plan_value *v = &plan->values[value];
     if (value >= plan->graph->tensor_count || v->kind != PLAN_VALUE_NONE ||
         !plan->graph->tensors[value].data)
@@ -37,7 +39,8 @@ static pum_status use_constant(struct plan *plan, int32_t value) {
     return v->weight < 0 ? PUM_E_MEMORY : PUM_OK;
 }
 
-static void extend(struct plan_value *value, int32_t step) {
+static void extend(struct plan_value *value, int32_t step)
+{
     if (value->last < 0)
         value->first = step;
     if (step < value->first)
@@ -46,7 +49,8 @@ static void extend(struct plan_value *value, int32_t step) {
         value->last = step;
 }
 
-static pum_status find_device_uses(struct plan *plan) {
+static pum_status find_device_uses(struct plan *plan)
+{
     for (int32_t d = 0; d < plan->dispatch_count; d++) {
         const struct plan_dispatch *dispatch = &plan->dispatches[d];
         for (uint32_t b = 0; b < dispatch->record.row->binding_count; b++) {
@@ -65,7 +69,8 @@ static pum_status find_device_uses(struct plan *plan) {
 
 /* Inputs are there from the start, outputs to the end; what the host reads or writes lives until or
  * from the host step. */
-static void find_host_uses(struct plan *plan) {
+static void find_host_uses(struct plan *plan)
+{
     uint64_t offset;
     for (int32_t i = 0; i < plan->graph->input_count; i++) {
         struct plan_value *value = &plan->values[plan->graph->inputs[i]];
@@ -77,8 +82,8 @@ static void find_host_uses(struct plan *plan) {
             continue;
         const struct graph_node *node = &plan->graph->nodes[plan->steps[s].node];
         for (int32_t i = 0; i < node->input_count + node->output_count; i++) {
-            int32_t tensor = i < node->input_count ? node->inputs[i]
-                                                   : node->outputs[i - node->input_count];
+            int32_t tensor =
+                i < node->input_count ? node->inputs[i] : node->outputs[i - node->input_count];
             if (tensor < 0)
                 continue;
             struct plan_value *value = &plan->values[plan_resolve(plan, tensor, &offset)];
@@ -94,7 +99,8 @@ static void find_host_uses(struct plan *plan) {
     }
 }
 
-static pum_status make_items(struct plan *plan, struct memory_item *items, int32_t *out_count) {
+static pum_status make_items(struct plan *plan, struct memory_item *items, int32_t *out_count)
+{
     *out_count = 0;
     for (int32_t v = 0; v < plan->value_count; v++) {
         struct plan_value *value = &plan->values[v];
@@ -107,7 +113,8 @@ static pum_status make_items(struct plan *plan, struct memory_item *items, int32
     return PUM_OK;
 }
 
-static bool is_input(const struct plan *plan, int32_t value) {
+static bool is_input(const struct plan *plan, int32_t value)
+{
     for (int32_t i = 0; i < plan->graph->input_count; i++) {
         if (plan->graph->inputs[i] == value)
             return true;
@@ -116,7 +123,8 @@ static bool is_input(const struct plan *plan, int32_t value) {
 }
 
 /* Grants the wish of lower_sink.in_place: `v`'s block is the one of its input. */
-static void take_over(struct plan *plan, struct memory_item *items, int32_t v) {
+static void take_over(struct plan *plan, struct memory_item *items, int32_t v)
+{
     struct plan_value *output = &plan->values[v];
     if (output->kind != PLAN_VALUE_ACTIVATION || output->base < 0)
         return;
@@ -135,8 +143,8 @@ static void take_over(struct plan *plan, struct memory_item *items, int32_t v) {
 }
 
 /* Items without a life (taken over) go; blocks are renumbered. */
-static int32_t compact(struct plan *plan, struct memory_item *items, int32_t *moved,
-                       int32_t count) {
+static int32_t compact(struct plan *plan, struct memory_item *items, int32_t *moved, int32_t count)
+{
     int32_t kept = 0;
     for (int32_t i = 0; i < count; i++) {
         moved[i] = kept;
@@ -150,11 +158,11 @@ static int32_t compact(struct plan *plan, struct memory_item *items, int32_t *mo
     return kept;
 }
 
-pum_status plan_lay_out(struct plan *plan, const struct base_caps *caps) {
+pum_status plan_lay_out(struct plan *plan, const struct base_caps *caps)
+{
     PUM_TRY(find_device_uses(plan));
     find_host_uses(plan);
-    struct memory_item *items =
-        pum_alloc(plan->context, (size_t)plan->value_count, sizeof *items);
+    struct memory_item *items = pum_alloc(plan->context, (size_t)plan->value_count, sizeof *items);
     int32_t *moved = pum_alloc(plan->context, (size_t)plan->value_count, sizeof *moved);
     pum_status status = items && moved ? PUM_OK : PUM_E_MEMORY;
     int32_t count = 0;
@@ -167,9 +175,9 @@ pum_status plan_lay_out(struct plan *plan, const struct base_caps *caps) {
         count = compact(plan, items, moved, count);
         uint64_t alignment =
             caps->storage_alignment > ARENA_ALIGNMENT ? caps->storage_alignment : ARENA_ALIGNMENT;
-        status = memory_plan(plan->context, items, count,
-                             plan->step_count > 0 ? plan->step_count : 1, alignment,
-                             caps->max_buffer_bytes, &plan->layout);
+        status =
+            memory_plan(plan->context, items, count, plan->step_count > 0 ? plan->step_count : 1,
+                        alignment, caps->max_buffer_bytes, &plan->layout);
     }
     for (int32_t v = 0; v < plan->value_count && status == PUM_OK; v++) {
         struct plan_value *value = &plan->values[v];

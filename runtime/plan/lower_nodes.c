@@ -16,7 +16,8 @@ struct node_sink {
     int32_t step;
 };
 
-static int32_t add_value(struct plan *plan) {
+static int32_t add_value(struct plan *plan)
+{
     if (pum_grow(plan->context, &plan->values, &plan->value_capacity, plan->value_count,
                  sizeof *plan->values) != PUM_OK)
         return -1;
@@ -25,7 +26,8 @@ static int32_t add_value(struct plan *plan) {
     return plan->value_count++;
 }
 
-int32_t plan_add_weight(struct plan *plan, const struct plan_weight *weight) {
+int32_t plan_add_weight(struct plan *plan, const struct plan_weight *weight)
+{
     if (pum_grow(plan->context, &plan->weights, &plan->weight_capacity, plan->weight_count,
                  sizeof *plan->weights) != PUM_OK)
         return -1;
@@ -33,7 +35,8 @@ int32_t plan_add_weight(struct plan *plan, const struct plan_weight *weight) {
     return plan->weight_count++;
 }
 
-static pum_status sink_emit(struct lower_sink *sink, const struct lower_dispatch *dispatch) {
+static pum_status sink_emit(struct lower_sink *sink, const struct lower_dispatch *dispatch)
+{
     struct node_sink *s = (struct node_sink *)sink;
     struct plan *plan = s->plan;
     PUM_TRY(pum_grow(plan->context, &plan->dispatches, &plan->dispatch_capacity,
@@ -43,7 +46,8 @@ static pum_status sink_emit(struct lower_sink *sink, const struct lower_dispatch
     return PUM_OK;
 }
 
-static pum_status sink_scratch(struct lower_sink *sink, uint64_t bytes, int32_t *out_value) {
+static pum_status sink_scratch(struct lower_sink *sink, uint64_t bytes, int32_t *out_value)
+{
     struct node_sink *s = (struct node_sink *)sink;
     *out_value = add_value(s->plan);
     if (*out_value < 0)
@@ -56,7 +60,8 @@ static pum_status sink_pack(struct lower_sink *sink, const struct lower_value *s
                             const char *key, uint64_t bytes,
                             pum_status (*pack)(void *user, const struct host_tensor *source,
                                                void *out),
-                            void *user, int32_t *out_value) {
+                            void *user, int32_t *out_value)
+{
     struct node_sink *s = (struct node_sink *)sink;
     struct plan *plan = s->plan;
     int32_t base_id = plan->graph->tensors[source->value].base_id;
@@ -97,7 +102,8 @@ static pum_status sink_pack(struct lower_sink *sink, const struct lower_value *s
 }
 
 static pum_status sink_alias(struct lower_sink *sink, int32_t output_value, int32_t input_value,
-                             uint64_t offset) {
+                             uint64_t offset)
+{
     struct node_sink *s = (struct node_sink *)sink;
     struct plan_value *output = &s->plan->values[output_value];
     output->kind = PLAN_VALUE_ALIAS;
@@ -106,7 +112,8 @@ static pum_status sink_alias(struct lower_sink *sink, int32_t output_value, int3
     return PUM_OK;
 }
 
-static void sink_in_place(struct lower_sink *sink, int32_t output_value, int32_t input_value) {
+static void sink_in_place(struct lower_sink *sink, int32_t output_value, int32_t input_value)
+{
     struct node_sink *s = (struct node_sink *)sink;
     struct plan_value *output = &s->plan->values[output_value];
     /* Kept as a wish in `base` until lifetimes are known (plan.c); only one is needed. */
@@ -114,7 +121,8 @@ static void sink_in_place(struct lower_sink *sink, int32_t output_value, int32_t
         output->base = input_value;
 }
 
-static struct lower_value value_of_tensor(const struct plan *plan, int32_t tensor) {
+static struct lower_value value_of_tensor(const struct plan *plan, int32_t tensor)
+{
     struct lower_value value = {.value = -1};
     if (tensor < 0)
         return value;
@@ -127,7 +135,8 @@ static struct lower_value value_of_tensor(const struct plan *plan, int32_t tenso
 }
 
 /* Whether all types of the node have a place on the device. */
-static pum_status check_stores(const struct lower_call *call) {
+static pum_status check_stores(const struct lower_call *call)
+{
     const struct lower_value *lists[3] = {call->inputs, call->outputs, call->chain_inputs};
     int32_t counts[3] = {call->input_count, call->output_count, call->node->chain_inputs};
     for (int32_t l = 0; l < 3; l++) {
@@ -142,7 +151,8 @@ static pum_status check_stores(const struct lower_call *call) {
 }
 
 static pum_status lower_on_device(struct node_sink *sink, const struct graph_node *node,
-                                  struct lower_value *values, const struct base_caps *caps) {
+                                  struct lower_value *values, const struct base_caps *caps)
+{
     int32_t inputs = node->input_count - node->chain_inputs;
     for (int32_t i = 0; i < node->input_count; i++)
         values[i] = value_of_tensor(sink->plan, node->inputs[i]);
@@ -166,7 +176,8 @@ static pum_status lower_on_device(struct node_sink *sink, const struct graph_nod
 
 /* Takes back what a lowering emitted before it gave up. */
 static void roll_back(struct plan *plan, const struct graph_node *node, int32_t dispatch_count,
-                      int32_t value_count) {
+                      int32_t value_count)
+{
     plan->dispatch_count = dispatch_count;
     plan->value_count = value_count;
     for (int32_t i = 0; i < node->output_count; i++) {
@@ -178,8 +189,8 @@ static void roll_back(struct plan *plan, const struct graph_node *node, int32_t 
     }
 }
 
-static void make_host_step(struct plan *plan, struct plan_step *step,
-                           const struct graph_node *node) {
+static void make_host_step(struct plan *plan, struct plan_step *step, const struct graph_node *node)
+{
     step->kind = PLAN_STEP_HOST;
     step->why = base_arena_strdup(&plan->arena, pum_last_error());
     if (!step->why)
@@ -196,7 +207,8 @@ static void make_host_step(struct plan *plan, struct plan_step *step,
 }
 
 static pum_status lower_node(struct node_sink *sink, int32_t index, struct lower_value *values,
-                             const struct base_caps *caps) {
+                             const struct base_caps *caps)
+{
     struct plan *plan = sink->plan;
     const struct graph_node *node = &plan->graph->nodes[index];
     struct plan_step *step = &plan->steps[plan->step_count];
@@ -219,7 +231,8 @@ static pum_status lower_node(struct node_sink *sink, int32_t index, struct lower
     return PUM_OK;
 }
 
-static pum_status make_values(struct plan *plan, const struct base_caps *caps) {
+static pum_status make_values(struct plan *plan, const struct base_caps *caps)
+{
     for (int32_t i = 0; i < plan->graph->tensor_count; i++) {
         int32_t value = add_value(plan);
         if (value < 0)
@@ -230,14 +243,14 @@ static pum_status make_values(struct plan *plan, const struct base_caps *caps) {
             !shape_count(&desc->shape, &count))
             continue;
         plan->values[value].store = store_of(desc->dtype, caps);
-        plan->values[value].bytes =
-            (uint64_t)count * store_bytes(plan->values[value].store);
+        plan->values[value].bytes = (uint64_t)count * store_bytes(plan->values[value].store);
     }
     return PUM_OK;
 }
 
 pum_status plan_lower_nodes(struct plan *plan, const struct base_caps *caps,
-                            const struct plan_cache_view *cache) {
+                            const struct plan_cache_view *cache)
+{
     PUM_TRY(make_values(plan, caps));
     int32_t most = 1;
     for (int32_t i = 0; i < plan->graph->node_count; i++) {
@@ -245,16 +258,15 @@ pum_status plan_lower_nodes(struct plan *plan, const struct base_caps *caps,
         if (node->op >= 0 && node->input_count + node->output_count > most)
             most = node->input_count + node->output_count;
     }
-    plan->steps = base_arena_alloc(&plan->arena, (size_t)plan->graph->node_count + 1,
-                                   sizeof *plan->steps);
-    struct lower_value *values =
-        base_arena_alloc(&plan->arena, (size_t)most + 1, sizeof *values);
+    plan->steps =
+        base_arena_alloc(&plan->arena, (size_t)plan->graph->node_count + 1, sizeof *plan->steps);
+    struct lower_value *values = base_arena_alloc(&plan->arena, (size_t)most + 1, sizeof *values);
     if (!plan->steps || !values)
         return PUM_E_MEMORY;
-    struct node_sink sink = {.sink = {sink_emit, sink_scratch, sink_pack, sink_alias,
-                                      sink_in_place},
-                             .plan = plan,
-                             .cache = cache};
+    struct node_sink sink = {
+        .sink = {sink_emit, sink_scratch, sink_pack, sink_alias, sink_in_place},
+        .plan = plan,
+        .cache = cache};
     for (int32_t i = 0; i < plan->graph->node_count; i++) {
         if (plan->graph->nodes[i].op >= 0)
             PUM_TRY(lower_node(&sink, i, values, caps));

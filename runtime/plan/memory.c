@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT
  *
  * memory.c - greedy placement of blocks with lifetimes. The largest block first, each into the
- * lowest gap between placed blocks that live at the same time (the "greedy by size" of Pisarchyk and
- * Lee, "Efficient memory management for deep neural net inference", 2020); then once more in order
- * of first use; the smaller result stays. Tests: tests/plan/test_memory.c.
+ * lowest gap between placed blocks that live at the same time (the "greedy by size" of Pisarchyk
+ * and Lee, "Efficient memory management for deep neural net inference", 2020); then once more in
+ * order of first use; the smaller result stays. Tests: tests/plan/test_memory.c.
  */
 #include "plan/memory.h"
 
@@ -21,13 +21,14 @@ struct placement {
     int32_t arena_count;
 };
 
-static bool lives_with(const struct memory_item *a, const struct memory_item *b) {
+static bool lives_with(const struct memory_item *a, const struct memory_item *b)
+{
     return a->first <= b->last && b->first <= a->last;
 }
 
 /* The lowest offset in `arena` where `item` fits between its contemporaries. */
-static uint64_t lowest_gap(const struct placement *p, const struct memory_item *item,
-                           int32_t arena) {
+static uint64_t lowest_gap(const struct placement *p, const struct memory_item *item, int32_t arena)
+{
     uint64_t offset = 0;
     for (int32_t i = 0; i < p->placed_count; i++) {
         const struct memory_item *other = &p->items[p->placed[i]];
@@ -41,7 +42,8 @@ static uint64_t lowest_gap(const struct placement *p, const struct memory_item *
     return offset;
 }
 
-static void insert_placed(struct placement *p, int32_t index) {
+static void insert_placed(struct placement *p, int32_t index)
+{
     const struct memory_item *item = &p->items[index];
     int32_t at = p->placed_count;
     while (at > 0) {
@@ -56,7 +58,8 @@ static void insert_placed(struct placement *p, int32_t index) {
     p->placed_count++;
 }
 
-static bool place(struct placement *p, int32_t index) {
+static bool place(struct placement *p, int32_t index)
+{
     struct memory_item *item = &p->items[index];
     for (int32_t arena = 0; arena < PLAN_MAX_ARENAS; arena++) {
         uint64_t offset = lowest_gap(p, item, arena);
@@ -74,7 +77,8 @@ static bool place(struct placement *p, int32_t index) {
     return false;
 }
 
-static bool place_all(struct placement *p, int32_t count, uint64_t *out_peak) {
+static bool place_all(struct placement *p, int32_t count, uint64_t *out_peak)
+{
     p->placed_count = 0;
     p->arena_count = 0;
     memset(p->arena_bytes, 0, sizeof p->arena_bytes);
@@ -93,7 +97,8 @@ struct sort_key {
     int32_t index;
 };
 
-static int compare_keys(const void *a, const void *b) {
+static int compare_keys(const void *a, const void *b)
+{
     const struct sort_key *x = a, *y = b;
     if (x->key != y->key)
         return x->key < y->key ? -1 : 1;
@@ -102,7 +107,8 @@ static int compare_keys(const void *a, const void *b) {
 
 /* Order 0: largest first; order 1: first used first. */
 static void make_order(const struct memory_item *items, int32_t count, int32_t which,
-                       struct sort_key *keys, int32_t *order) {
+                       struct sort_key *keys, int32_t *order)
+{
     for (int32_t i = 0; i < count; i++) {
         keys[i].index = i;
         keys[i].key = which == 0 ? UINT64_MAX - items[i].bytes : (uint64_t)items[i].first;
@@ -113,7 +119,8 @@ static void make_order(const struct memory_item *items, int32_t count, int32_t w
 }
 
 static pum_status find_bound(pum_context *context, const struct memory_item *items, int32_t count,
-                             int32_t step_count, uint64_t *out_bound) {
+                             int32_t step_count, uint64_t *out_bound)
+{
     int64_t *change = pum_alloc(context, (size_t)step_count + 1, sizeof *change);
     if (!change)
         return PUM_E_MEMORY;
@@ -133,7 +140,8 @@ static pum_status find_bound(pum_context *context, const struct memory_item *ite
 }
 
 static pum_status check_items(struct memory_item *items, int32_t count, uint64_t alignment,
-                              uint64_t max_arena_bytes) {
+                              uint64_t max_arena_bytes)
+{
     for (int32_t i = 0; i < count; i++) {
         items[i].bytes = (items[i].bytes + alignment - 1) & ~(alignment - 1);
         if (items[i].bytes == 0)
@@ -150,7 +158,8 @@ static pum_status check_items(struct memory_item *items, int32_t count, uint64_t
 
 pum_status memory_plan(pum_context *context, struct memory_item *items, int32_t count,
                        int32_t step_count, uint64_t alignment, uint64_t max_arena_bytes,
-                       struct memory_layout *out_layout) {
+                       struct memory_layout *out_layout)
+{
     memset(out_layout, 0, sizeof *out_layout);
     PUM_TRY(check_items(items, count, alignment, max_arena_bytes));
     PUM_TRY(find_bound(context, items, count, step_count, &out_layout->bound_bytes));

@@ -1,20 +1,22 @@
 /* SPDX-License-Identifier: MIT
  *
- * plan.c - from a graph and concrete inputs to a plan: bind and rewrite the graph, lower it, lay out
- * memory, place barriers, cut at host steps. Tests: tests/plan/test_plan.c.
+ * plan.c - from a graph and concrete inputs to a plan: bind and rewrite the graph, lower it, lay
+ * out memory, place barriers, cut at host steps. Tests: tests/plan/test_plan.c.
  */
 #include "plan/plan.h"
 
 #include "passes/passes.h"
 
-static void sum_weights(struct plan *plan) {
+static void sum_weights(struct plan *plan)
+{
     for (int32_t i = 0; i < plan->weight_count; i++)
         plan->weight_bytes += plan->weights[i].bytes;
 }
 
 pum_status plan_create(struct pum_graph *graph, const struct base_caps *caps,
                        const struct tensor_desc *inputs, const struct plan_cache_view *cache,
-                       struct plan **out_plan) {
+                       struct plan **out_plan)
+{
     *out_plan = NULL;
     pum_status status;
     struct plan *plan = pum_alloc(graph->context, 1, sizeof *plan);
@@ -36,7 +38,8 @@ fail:
     return status;
 }
 
-void plan_destroy(struct plan **plan_pointer) {
+void plan_destroy(struct plan **plan_pointer)
+{
     struct plan *plan = plan_pointer ? *plan_pointer : NULL;
     if (!plan)
         return;

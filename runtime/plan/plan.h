@@ -23,27 +23,27 @@ enum plan_value_kind {
 struct plan_value {
     enum plan_value_kind kind;
     enum kernel_store store;
-    uint64_t bytes;        /* on the device */
-    int32_t first, last;   /* steps that touch it on the device; last -1: none */
-    int32_t block;         /* activation: index into the memory items */
-    int32_t base;          /* alias: of this value, from this byte on */
+    uint64_t bytes;      /* on the device */
+    int32_t first, last; /* steps that touch it on the device; last -1: none */
+    int32_t block;       /* activation: index into the memory items */
+    int32_t base;        /* alias: of this value, from this byte on */
     uint64_t base_offset;
-    int32_t weight;        /* weight: index into plan.weights */
-    int32_t arena;         /* activation: where it lies */
+    int32_t weight; /* weight: index into plan.weights */
+    int32_t arena;  /* activation: where it lies */
     uint64_t offset;
-    bool written_on_host;  /* produced by a host step */
-    bool read_on_host;     /* an input of a host step */
-    int32_t producer;      /* step, or -1 */
+    bool written_on_host; /* produced by a host step */
+    bool read_on_host;    /* an input of a host step */
+    int32_t producer;     /* step, or -1 */
 };
 
 /* A constant that dispatches bind. The session shares those with base_id >= 0 between plans. */
 struct plan_weight {
-    int32_t base_id;       /* tensor of the session's graph, or -1: belongs to this plan */
-    const char *key;       /* NULL: the elements as they are, else how it was packed */
+    int32_t base_id; /* tensor of the session's graph, or -1: belongs to this plan */
+    const char *key; /* NULL: the elements as they are, else how it was packed */
     struct tensor_desc desc;
     enum kernel_store store;
-    const void *data;      /* in desc.dtype; NULL when packed */
-    void *packed;          /* device bytes, from the context's allocator; freed once uploaded */
+    const void *data; /* in desc.dtype; NULL when packed */
+    void *packed;     /* device bytes, from the context's allocator; freed once uploaded */
     uint64_t bytes;
 };
 
@@ -97,7 +97,8 @@ struct plan_cache_view {
 };
 
 /* Plans `graph` (finished, after passes_load) for these concrete inputs.
- * Errors: shapes and types by the operators' rules; PUM_E_DEVICE_MEMORY when it cannot be laid out. */
+ * Errors: shapes and types by the operators' rules; PUM_E_DEVICE_MEMORY when it cannot be laid out.
+ */
 pum_status plan_create(struct pum_graph *graph, const struct base_caps *caps,
                        const struct tensor_desc *inputs, const struct plan_cache_view *cache,
                        struct plan **out_plan);

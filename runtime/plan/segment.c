@@ -7,7 +7,8 @@
 #include "plan/plan.h"
 
 /* The first segment that begins after step `step`. */
-static int32_t segment_after(const struct plan *plan, int32_t step) {
+static int32_t segment_after(const struct plan *plan, int32_t step)
+{
     for (int32_t s = 0; s < plan->segment_count; s++) {
         if (plan->segments[s].host_last > step)
             return s + 1;
@@ -16,7 +17,8 @@ static int32_t segment_after(const struct plan *plan, int32_t step) {
 }
 
 /* Segments end with a run of host steps; the last one has none. */
-static pum_status cut(struct plan *plan) {
+static pum_status cut(struct plan *plan)
+{
     int32_t most = plan->host_step_count + 1;
     plan->segments = base_arena_alloc(&plan->arena, (size_t)most, sizeof *plan->segments);
     if (!plan->segments)
@@ -44,7 +46,8 @@ static pum_status cut(struct plan *plan) {
     return PUM_OK;
 }
 
-static pum_status add_to(struct plan *plan, int32_t **list, int32_t *count, int32_t value) {
+static pum_status add_to(struct plan *plan, int32_t **list, int32_t *count, int32_t value)
+{
     for (int32_t i = 0; i < *count; i++) {
         if ((*list)[i] == value)
             return PUM_OK;
@@ -59,7 +62,8 @@ static pum_status add_to(struct plan *plan, int32_t **list, int32_t *count, int3
 }
 
 /* A value that the host wants: from the device, unless the host has it (or its base) already. */
-static pum_status want_on_host(struct plan *plan, struct plan_segment *segment, int32_t value) {
+static pum_status want_on_host(struct plan *plan, struct plan_segment *segment, int32_t value)
+{
     uint64_t offset;
     int32_t base = plan_resolve(plan, value, &offset);
     const struct plan_value *b = &plan->values[base];
@@ -69,13 +73,14 @@ static pum_status want_on_host(struct plan *plan, struct plan_segment *segment, 
     return add_to(plan, &segment->downloads, &segment->download_count, value);
 }
 
-pum_status plan_make_segments(struct plan *plan) {
+pum_status plan_make_segments(struct plan *plan)
+{
     PUM_TRY(cut(plan));
     for (int32_t i = 0; i < plan->graph->input_count; i++) {
         int32_t value = plan->graph->inputs[i];
         if (plan->values[value].kind == PLAN_VALUE_ACTIVATION)
-            PUM_TRY(add_to(plan, &plan->segments[0].uploads, &plan->segments[0].upload_count,
-                           value));
+            PUM_TRY(
+                add_to(plan, &plan->segments[0].uploads, &plan->segments[0].upload_count, value));
     }
     for (int32_t s = 0; s < plan->segment_count; s++) {
         struct plan_segment *segment = &plan->segments[s];

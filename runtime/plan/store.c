@@ -9,15 +9,15 @@
 
 #include <string.h>
 
-enum kernel_store store_of(enum pum_dtype dtype, const struct base_caps *caps) {
+enum kernel_store store_of(enum pum_dtype dtype, const struct base_caps *caps)
+{
     switch (dtype) {
     case PUM_DTYPE_F32:
     case PUM_DTYPE_BF16:
         return STORE_F32;
     case PUM_DTYPE_F16:
-        return caps->bits & BASE_CAP_BIT(F16_STORAGE) && caps->bits & BASE_CAP_BIT(F16)
-                   ? STORE_F16
-                   : STORE_F32;
+        return caps->bits & BASE_CAP_BIT(F16_STORAGE) && caps->bits & BASE_CAP_BIT(F16) ? STORE_F16
+                                                                                        : STORE_F32;
     case PUM_DTYPE_I8:
     case PUM_DTYPE_I16:
     case PUM_DTYPE_I32:
@@ -37,13 +37,15 @@ enum kernel_store store_of(enum pum_dtype dtype, const struct base_caps *caps) {
 }
 
 /* Whether host and device elements are the same bits. */
-static bool store_is_same(enum pum_dtype dtype, enum kernel_store store) {
+static bool store_is_same(enum pum_dtype dtype, enum kernel_store store)
+{
     return (dtype == PUM_DTYPE_F32 && store == STORE_F32) ||
            (dtype == PUM_DTYPE_F16 && store == STORE_F16) ||
            ((dtype == PUM_DTYPE_I32 || dtype == PUM_DTYPE_U32) && store == STORE_I32);
 }
 
-static pum_status pack_wide(enum pum_dtype dtype, const void *from, int32_t *to, int64_t count) {
+static pum_status pack_wide(enum pum_dtype dtype, const void *from, int32_t *to, int64_t count)
+{
     for (int64_t i = 0; i < count; i++) {
         int64_t value;
         memcpy(&value, (const char *)from + i * 8, 8);
@@ -59,14 +61,16 @@ static pum_status pack_wide(enum pum_dtype dtype, const void *from, int32_t *to,
     return PUM_OK;
 }
 
-static void pack_narrow(enum pum_dtype dtype, const void *from, int32_t *to, int64_t count) {
+static void pack_narrow(enum pum_dtype dtype, const void *from, int32_t *to, int64_t count)
+{
     const struct host_tensor host = {{dtype, {1, {count}}}, (void *)(uintptr_t)from};
     for (int64_t i = 0; i < count; i++)
         to[i] = (int32_t)tensor_get_i64(&host, i);
 }
 
 pum_status store_pack(enum pum_dtype dtype, enum kernel_store store, const void *from, void *to,
-                      int64_t count) {
+                      int64_t count)
+{
     if (count == 0)
         return PUM_OK;
     if (store_is_same(dtype, store)) {
@@ -88,7 +92,8 @@ pum_status store_pack(enum pum_dtype dtype, enum kernel_store store, const void 
 }
 
 void store_unpack(enum pum_dtype dtype, enum kernel_store store, const void *from, void *to,
-                  int64_t count) {
+                  int64_t count)
+{
     if (count == 0)
         return;
     if (store_is_same(dtype, store)) {

@@ -18,14 +18,16 @@
 static pum_context *context;
 static pum_device *device;
 
-static int setup(void **state) {
+static int setup(void **state)
+{
     (void)state;
     test_must(pum_context_create(&(pum_context_params){.cache_dir = ""}, &context));
     device = test_device_open(context);
     return 0;
 }
 
-static int teardown(void **state) {
+static int teardown(void **state)
+{
     (void)state;
     pum_device_destroy(&device);
     pum_context_destroy(&context);
@@ -33,17 +35,20 @@ static int teardown(void **state) {
 }
 
 /* Small integers, so that sums are exact in float. */
-static float weight_at(int64_t row, int64_t column) {
+static float weight_at(int64_t row, int64_t column)
+{
     return (float)((row * 31 + column * 17) % 11 - 5);
 }
 
-static float input_at(int64_t k) {
+static float input_at(int64_t k)
+{
     return (float)(k % 3 - 1);
 }
 
 /* 40 Mi elements (160 MiB): wider than lavapipe's limit, or than the device's if that is smaller;
  * devices with larger limits run it whole. */
-static void check_matmul(int64_t k, int64_t n, bool transposed) {
+static void check_matmul(int64_t k, int64_t n, bool transposed)
+{
     float *w = malloc((size_t)(k * n) * sizeof(float)), *x = malloc((size_t)k * sizeof(float));
     assert_non_null(w);
     assert_non_null(x);
@@ -81,17 +86,20 @@ static void check_matmul(int64_t k, int64_t n, bool transposed) {
     free(x);
 }
 
-static void weight_with_many_rows(void **state) {
+static void weight_with_many_rows(void **state)
+{
     (void)state;
     check_matmul(40960, 1024, false);
 }
 
-static void transposed_weight(void **state) {
+static void transposed_weight(void **state)
+{
     (void)state;
     check_matmul(1024, 40960, true);
 }
 
-static void elementwise_on_a_large_tensor(void **state) {
+static void elementwise_on_a_large_tensor(void **state)
+{
     (void)state;
     int64_t count = 40 << 20;
     float *x = malloc((size_t)count * sizeof(float));
@@ -118,7 +126,8 @@ static void elementwise_on_a_large_tensor(void **state) {
     free(x);
 }
 
-int main(void) {
+int main(void)
+{
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(weight_with_many_rows),
         cmocka_unit_test(transposed_weight),

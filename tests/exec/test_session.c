@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * test_session.c - sessions on whatever device the environment gives: right answers, changing shapes,
- * asynchronous runs, steps on the host between device steps, odd outputs, errors, warm runs that
- * allocate nothing, memory that runs out at every point.
+ * test_session.c - sessions on whatever device the environment gives: right answers, changing
+ * shapes, asynchronous runs, steps on the host between device steps, odd outputs, errors, warm runs
+ * that allocate nothing, memory that runs out at every point.
  */
 #include "support/graph_eval.h"
 #include "support/test_device.h"
@@ -20,7 +20,8 @@ static struct counting counting;
 static pum_context *context;
 static pum_device *device;
 
-static int setup(void **state) {
+static int setup(void **state)
+{
     (void)state;
     pum_context_params params = {.allocator = counting_allocator(&counting), .cache_dir = ""};
     test_must(pum_context_create(&params, &context));
@@ -28,14 +29,16 @@ static int setup(void **state) {
     return 0;
 }
 
-static int teardown(void **state) {
+static int teardown(void **state)
+{
     (void)state;
     pum_device_destroy(&device);
     pum_context_destroy(&context);
     return counting.held == 0 ? 0 : -1;
 }
 
-static pum_tensor view(const struct host_tensor *from) {
+static pum_tensor view(const struct host_tensor *from)
+{
     pum_tensor tensor = {
         .dtype = from->desc.dtype, .rank = from->desc.shape.rank, .data = from->data};
     memcpy(tensor.dims, from->desc.shape.dims, sizeof tensor.dims);
@@ -44,7 +47,8 @@ static pum_tensor view(const struct host_tensor *from) {
 }
 
 /* y = relu(x w + b), x of [rows, 6] */
-static pum_graph *dense_graph(void) {
+static pum_graph *dense_graph(void)
+{
     static float w[6 * 5], b[5];
     for (int i = 0; i < 30; i++)
         w[i] = (float)(i % 7) - 3;
@@ -60,7 +64,8 @@ static pum_graph *dense_graph(void) {
     return g;
 }
 
-static void dense_expect(const float *x, int64_t rows, const float *y) {
+static void dense_expect(const float *x, int64_t rows, const float *y)
+{
     for (int64_t r = 0; r < rows; r++) {
         for (int c = 0; c < 5; c++) {
             float sum = (float)c - 2;
@@ -71,7 +76,8 @@ static void dense_expect(const float *x, int64_t rows, const float *y) {
     }
 }
 
-static void run_dense(pum_session *session, int64_t rows) {
+static void run_dense(pum_session *session, int64_t rows)
+{
     struct tensor_desc desc = {PUM_DTYPE_F32, shape_of(2, (int64_t[]){rows, 6})};
     struct host_tensor x = graph_eval_random(context, &desc, (uint32_t)rows);
     pum_tensor in = view(&x), out;
@@ -84,7 +90,8 @@ static void run_dense(pum_session *session, int64_t rows) {
     host_tensor_free(context, &x);
 }
 
-static void right_answers_for_changing_shapes(void **state) {
+static void right_answers_for_changing_shapes(void **state)
+{
     (void)state;
     pum_graph *g = dense_graph();
     pum_session *session;
@@ -98,7 +105,8 @@ static void right_answers_for_changing_shapes(void **state) {
 }
 
 /* Nothing is allocated, created or compiled once the plan has run. */
-static void a_warm_run_allocates_nothing(void **state) {
+static void a_warm_run_allocates_nothing(void **state)
+{
     (void)state;
     pum_graph *g = dense_graph();
     pum_session *session;
@@ -127,7 +135,8 @@ static void a_warm_run_allocates_nothing(void **state) {
     pum_session_destroy(&session);
 }
 
-static void submit_and_wait_are_separate(void **state) {
+static void submit_and_wait_are_separate(void **state)
+{
     (void)state;
     pum_graph *g = dense_graph();
     pum_session *session;
@@ -152,7 +161,8 @@ static void submit_and_wait_are_separate(void **state) {
     pum_session_destroy(&session);
 }
 
-static void wrong_inputs_are_named(void **state) {
+static void wrong_inputs_are_named(void **state)
+{
     (void)state;
     pum_graph *g = dense_graph();
     pum_session *session;
@@ -177,8 +187,10 @@ static void wrong_inputs_are_named(void **state) {
     pum_session_destroy(&session);
 }
 
-/* double arithmetic has no kernel: relu(x) -> double sum on the host -> float -> relu on the device. */
-static void host_steps_between_device_steps(void **state) {
+/* double arithmetic has no kernel: relu(x) -> double sum on the host -> float -> relu on the
+ * device. */
+static void host_steps_between_device_steps(void **state)
+{
     (void)state;
     pum_graph *g;
     test_must(pum_graph_create(context, &g));
@@ -194,13 +206,11 @@ static void host_steps_between_device_steps(void **state) {
                                           .attr_count = 1},
                        &wide));
     wide = pum_add(g, wide, wide);
-    test_must(pum_node(g,
-                       &(pum_node_params){.op = "Cast",
-                                          .inputs = &wide,
-                                          .input_count = 1,
-                                          .attrs = &to_float,
-                                          .attr_count = 1},
-                       &narrow));
+    test_must(pum_node(
+        g,
+        &(pum_node_params){
+            .op = "Cast", .inputs = &wide, .input_count = 1, .attrs = &to_float, .attr_count = 1},
+        &narrow));
     pum_output(g, "y", pum_op1(g, "Neg", narrow));
     pum_output(g, "wide", wide);
     test_must(pum_graph_finish(g));
@@ -229,7 +239,8 @@ static void host_steps_between_device_steps(void **state) {
 }
 
 /* An input that is an output, a constant that is one, one value under two names, a shape. */
-static void odd_outputs(void **state) {
+static void odd_outputs(void **state)
+{
     (void)state;
     static const int64_t seven = 7;
     pum_graph *g;
@@ -264,8 +275,10 @@ static void odd_outputs(void **state) {
     pum_session_destroy(&session);
 }
 
-/* int64 that the device holds in 32 bits: a value beyond them is an error, and the next run works. */
-static void wide_integers_are_checked(void **state) {
+/* int64 that the device holds in 32 bits: a value beyond them is an error, and the next run works.
+ */
+static void wide_integers_are_checked(void **state)
+{
     (void)state;
     pum_graph *g;
     test_must(pum_graph_create(context, &g));
@@ -273,13 +286,11 @@ static void wide_integers_are_checked(void **state) {
     pum_value t = pum_transpose(g, pum_reshape(g, i, 2, (int64_t[]){3, 1}), 2, (int64_t[]){1, 0});
     pum_value parts[2] = {t, t}, y;
     pum_attr axis = {.name = "axis", .kind = PUM_ATTR_INT, .i = 1};
-    test_must(pum_node(g,
-                       &(pum_node_params){.op = "Concat",
-                                          .inputs = parts,
-                                          .input_count = 2,
-                                          .attrs = &axis,
-                                          .attr_count = 1},
-                       &y));
+    test_must(pum_node(
+        g,
+        &(pum_node_params){
+            .op = "Concat", .inputs = parts, .input_count = 2, .attrs = &axis, .attr_count = 1},
+        &y));
     pum_output(g, "y", y);
     test_must(pum_graph_finish(g));
     pum_session *session;
@@ -300,9 +311,10 @@ static void wide_integers_are_checked(void **state) {
 }
 
 /* The host's memory runs out at call n, for every n until it is enough: an error each time, never a
- * crash; nothing leaks (teardown checks). Planning only: lavapipe 25.0 itself follows a null pointer
- * when an allocation fails while commands are recorded. */
-static void host_memory_runs_out_everywhere(void **state) {
+ * crash; nothing leaks (teardown checks). Planning only: lavapipe 25.0 itself follows a null
+ * pointer when an allocation fails while commands are recorded. */
+static void host_memory_runs_out_everywhere(void **state)
+{
     (void)state;
     pum_graph *g = dense_graph();
     pum_tensor in = {PUM_DTYPE_F32, 2, {4, 6}, NULL, 0};
@@ -324,7 +336,8 @@ static void host_memory_runs_out_everywhere(void **state) {
 }
 
 /* The same for the device's memory, at its n-th allocation; the session works afterwards. */
-static void device_memory_runs_out_everywhere(void **state) {
+static void device_memory_runs_out_everywhere(void **state)
+{
     (void)state;
     pum_graph *g = dense_graph();
     bool enough = false;
@@ -352,7 +365,8 @@ static void device_memory_runs_out_everywhere(void **state) {
     pum_graph_destroy(&g);
 }
 
-int main(void) {
+int main(void)
+{
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(right_answers_for_changing_shapes),
         cmocka_unit_test(a_warm_run_allocates_nothing),

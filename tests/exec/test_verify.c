@@ -21,7 +21,8 @@
 
 #include <cmocka.h>
 
-static double compare(int32_t op, float wanted, float got, float scale) {
+static double compare(int32_t op, float wanted, float got, float scale)
+{
     struct tensor_desc desc = {PUM_DTYPE_F32, {1, {1}}};
     struct host_tensor w = {desc, &wanted}, s = {desc, &scale};
     pum_tensor g = {PUM_DTYPE_F32, 1, {1}, &got, sizeof got};
@@ -29,7 +30,8 @@ static double compare(int32_t op, float wanted, float got, float scale) {
     return verify_compare(&op_rows[op], &w, &s, &g, detail, sizeof detail);
 }
 
-static void tolerances_follow_the_class(void **state) {
+static void tolerances_follow_the_class(void **state)
+{
     (void)state;
     assert_true(compare(OP_TRANSPOSE, 1.0f, 1.0f, 0) == 0);
     assert_true(compare(OP_TRANSPOSE, 1.0f, nextafterf(1.0f, 2), 0) > 1);
@@ -45,7 +47,8 @@ static void tolerances_follow_the_class(void **state) {
 
 #ifdef PUM_TEST_HOOKS
 /* x * 3 + 1, and the row that does it. */
-static float times_three(pum_device *device, pum_context *context, char *row, size_t row_bytes) {
+static float times_three(pum_device *device, pum_context *context, char *row, size_t row_bytes)
+{
     pum_graph *g;
     pum_session *session;
     test_must(pum_graph_create(context, &g));
@@ -76,12 +79,14 @@ static float times_three(pum_device *device, pum_context *context, char *row, si
 
 static char cache[] = "/tmp/pumice-verify-XXXXXX";
 
-static pum_device *open_with(pum_context **context) {
+static pum_device *open_with(pum_context **context)
+{
     test_must(pum_context_create(&(pum_context_params){.cache_dir = cache}, context));
     return test_device_open(*context);
 }
 
-static void a_broken_kernel_is_found_and_avoided(void **state) {
+static void a_broken_kernel_is_found_and_avoided(void **state)
+{
     (void)state;
     pum_context *context;
     char row[64], again[64];
@@ -117,7 +122,8 @@ static void a_broken_kernel_is_found_and_avoided(void **state) {
 }
 #endif
 
-int main(void) {
+int main(void)
+{
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(tolerances_follow_the_class),
 #ifdef PUM_TEST_HOOKS

@@ -15,41 +15,46 @@
 
 pum_context *pass_context;
 
-int pass_setup(void **state) {
+int pass_setup(void **state)
+{
     (void)state;
     return pum_context_create(NULL, &pass_context) == PUM_OK ? 0 : -1;
 }
 
-int pass_teardown(void **state) {
+int pass_teardown(void **state)
+{
     (void)state;
     pum_context_destroy(&pass_context);
     return 0;
 }
 
-pum_graph *pass_graph(int32_t rank, const int64_t *dims, pum_value *out_x) {
+pum_graph *pass_graph(int32_t rank, const int64_t *dims, pum_value *out_x)
+{
     pum_graph *graph;
     assert_int_equal(pum_graph_create(pass_context, &graph), PUM_OK);
     *out_x = pum_input(graph, "x", PUM_DTYPE_F32, rank, dims);
     return graph;
 }
 
-pum_value pass_weight(pum_graph *graph, int32_t rank, const int64_t *dims, uint32_t seed) {
+pum_value pass_weight(pum_graph *graph, int32_t rank, const int64_t *dims, uint32_t seed)
+{
     struct tensor_desc desc = {PUM_DTYPE_F32, shape_of(rank, dims)};
     struct host_tensor tensor = graph_eval_random(pass_context, &desc, seed);
     size_t bytes;
     assert_true(tensor_bytes(&desc, &bytes));
-    pum_value value =
-        pum_constant_copy(graph, "w", PUM_DTYPE_F32, rank, dims, tensor.data, bytes);
+    pum_value value = pum_constant_copy(graph, "w", PUM_DTYPE_F32, rank, dims, tensor.data, bytes);
     host_tensor_free(pass_context, &tensor);
     return value;
 }
 
-static void must(pum_status status) {
+static void must(pum_status status)
+{
     if (status != PUM_OK)
         fail_msg("%s: %s", pum_status_name(status), pum_last_error());
 }
 
-pum_graph *pass_check(pum_graph **graph, pum_value y) {
+pum_graph *pass_check(pum_graph **graph, pum_value y)
+{
     pum_graph *plain, *rewritten;
     pum_output(*graph, "y", y);
     must(pum_graph_finish(*graph));

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * pass_check.h - builds a small graph, runs all passes over it, and checks two things: the answer is
- * the same as without passes, and the graph became what it should.
+ * pass_check.h - builds a small graph, runs all passes over it, and checks two things: the answer
+ * is the same as without passes, and the graph became what it should.
  */
 #ifndef PUM_TESTS_PASS_CHECK_H
 #define PUM_TESTS_PASS_CHECK_H

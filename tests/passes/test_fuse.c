@@ -13,26 +13,34 @@
 
 #include <cmocka.h>
 
-#define DIMS(...) (sizeof((int64_t[]){__VA_ARGS__}) / sizeof(int64_t)), (int64_t[]){__VA_ARGS__}
+#define DIMS(...)                                                                                  \
+    (sizeof((int64_t[]){__VA_ARGS__}) / sizeof(int64_t)), (int64_t[])                              \
+    {                                                                                              \
+        __VA_ARGS__                                                                                \
+    }
 
-static void expect(pum_graph *graph, int32_t op, int32_t count, int32_t total) {
+static void expect(pum_graph *graph, int32_t op, int32_t count, int32_t total)
+{
     assert_int_equal(graph_eval_count(graph, op), count);
     assert_int_equal(graph_eval_count(graph, -1), total);
     graph_release(&graph);
 }
 
-static pum_value scalar(pum_graph *g, float value) {
+static pum_value scalar(pum_graph *g, float value)
+{
     return pum_scalar_f32(g, value);
 }
 
-static pum_value reduce(pum_graph *g, const char *op, pum_value x) {
+static pum_value reduce(pum_graph *g, const char *op, pum_value x)
+{
     pum_value axes = pum_ints(g, 1, (int64_t[]){-1});
     return pum_op2(g, op, x, axes);
 }
 
 /* --- Gates --- */
 
-static void gelu_erf_forms(void **state) {
+static void gelu_erf_forms(void **state)
+{
     (void)state;
     for (int form = 0; form < 3; form++) {
         pum_value x;
@@ -46,7 +54,8 @@ static void gelu_erf_forms(void **state) {
     }
 }
 
-static void gelu_tanh_form(void **state) {
+static void gelu_tanh_form(void **state)
+{
     (void)state;
     pum_value x;
     pum_graph *g = pass_graph(DIMS(2, 7), &x);
@@ -57,7 +66,8 @@ static void gelu_tanh_form(void **state) {
     expect(pass_check(&g, y), OP_GELU, 1, 1);
 }
 
-static pum_value relu6_gate(pum_graph *g, pum_value x) {
+static pum_value relu6_gate(pum_graph *g, pum_value x)
+{
     pum_value out, inputs[3] = {pum_add(g, x, scalar(g, 3)), scalar(g, 0), scalar(g, 6)};
     assert_int_equal(
         pum_node(g, &(pum_node_params){.op = "Clip", .inputs = inputs, .input_count = 3}, &out),
@@ -65,7 +75,8 @@ static pum_value relu6_gate(pum_graph *g, pum_value x) {
     return out;
 }
 
-static void hard_swish_forms(void **state) {
+static void hard_swish_forms(void **state)
+{
     (void)state;
     for (int form = 0; form < 2; form++) {
         pum_value x;
@@ -77,7 +88,8 @@ static void hard_swish_forms(void **state) {
     }
 }
 
-static void silu_with_a_neutral_factor(void **state) {
+static void silu_with_a_neutral_factor(void **state)
+{
     (void)state;
     pum_value x;
     pum_graph *g = pass_graph(DIMS(4, 4), &x);
@@ -86,12 +98,13 @@ static void silu_with_a_neutral_factor(void **state) {
 }
 
 /* 0.4 instead of 0.5, another tensor in the gate: no GELU. */
-static void near_misses_stay(void **state) {
+static void near_misses_stay(void **state)
+{
     (void)state;
     pum_value x;
     pum_graph *g = pass_graph(DIMS(3, 5), &x);
-    pum_value gate = pum_add(
-        g, pum_op1(g, "Erf", pum_mul(g, x, scalar(g, 0.70710678f))), scalar(g, 1));
+    pum_value gate =
+        pum_add(g, pum_op1(g, "Erf", pum_mul(g, x, scalar(g, 0.70710678f))), scalar(g, 1));
     pum_graph *after = pass_check(&g, pum_mul(g, pum_mul(g, x, gate), scalar(g, 0.4f)));
     assert_int_equal(graph_eval_count(after, OP_GELU), 0);
     graph_release(&after);
@@ -104,17 +117,20 @@ static void near_misses_stay(void **state) {
 
 /* --- Norms --- */
 
-static pum_value centred(pum_graph *g, pum_value x) {
+static pum_value centred(pum_graph *g, pum_value x)
+{
     return pum_op2(g, "Sub", x, reduce(g, "ReduceMean", x));
 }
 
-static pum_value deviation(pum_graph *g, pum_value x, bool power) {
+static pum_value deviation(pum_graph *g, pum_value x, bool power)
+{
     pum_value square = power ? pum_op2(g, "Pow", x, scalar(g, 2)) : pum_mul(g, x, x);
     pum_value mean = reduce(g, "ReduceMean", square);
     return pum_op1(g, "Sqrt", pum_add(g, mean, scalar(g, 1e-5f)));
 }
 
-static void layer_norm_forms(void **state) {
+static void layer_norm_forms(void **state)
+{
     (void)state;
     for (int form = 0; form < 4; form++) {
         pum_value x;
@@ -129,7 +145,8 @@ static void layer_norm_forms(void **state) {
     }
 }
 
-static void rms_norm_form(void **state) {
+static void rms_norm_form(void **state)
+{
     (void)state;
     pum_value x;
     pum_graph *g = pass_graph(DIMS(2, 3, 8), &x);
@@ -138,7 +155,8 @@ static void rms_norm_form(void **state) {
     expect(pass_check(&g, y), OP_RMSNORMALIZATION, 1, 1);
 }
 
-static void softmax_forms(void **state) {
+static void softmax_forms(void **state)
+{
     (void)state;
     for (int form = 0; form < 2; form++) {
         pum_value x;
@@ -152,7 +170,8 @@ static void softmax_forms(void **state) {
 
 /* --- Products --- */
 
-static void transpose_and_bias_go_into_matmul(void **state) {
+static void transpose_and_bias_go_into_matmul(void **state)
+{
     (void)state;
     pum_value x;
     pum_graph *g = pass_graph(DIMS(2, 5, 4), &x);
@@ -163,16 +182,18 @@ static void transpose_and_bias_go_into_matmul(void **state) {
 }
 
 static pum_value attention(pum_graph *g, pum_value q, pum_value k, pum_value v, bool mask,
-                           int32_t rank) {
-    pum_value kt = pum_transpose(g, k, rank,
-                                 rank == 4 ? (int64_t[]){0, 1, 3, 2} : (int64_t[]){0, 2, 1});
+                           int32_t rank)
+{
+    pum_value kt =
+        pum_transpose(g, k, rank, rank == 4 ? (int64_t[]){0, 1, 3, 2} : (int64_t[]){0, 2, 1});
     pum_value scores = pum_matmul(g, pum_mul(g, q, scalar(g, 0.5f)), kt);
     if (mask)
         scores = pum_add(g, scores, pass_weight(g, DIMS(5, 6), 9));
     return pum_matmul(g, pum_softmax(g, scores, -1), v);
 }
 
-static void attention_forms(void **state) {
+static void attention_forms(void **state)
+{
     (void)state;
     for (int form = 0; form < 2; form++) {
         pum_value q;
@@ -184,7 +205,8 @@ static void attention_forms(void **state) {
     }
 }
 
-static void attention_of_rank_3(void **state) {
+static void attention_of_rank_3(void **state)
+{
     (void)state;
     for (int form = 0; form < 2; form++) {
         pum_value q;
@@ -200,14 +222,16 @@ static void attention_of_rank_3(void **state) {
 
 /* --- Convolution --- */
 
-static pum_value conv(pum_graph *g, pum_value x, bool bias) {
+static pum_value conv(pum_graph *g, pum_value x, bool bias)
+{
     return pum_conv(g, &(pum_conv_params){.x = x,
                                           .w = pass_weight(g, DIMS(4, 3, 3, 3), 5),
                                           .b = bias ? pass_weight(g, DIMS(4), 6) : PUM_NO_VALUE,
                                           .pad = {1, 1}});
 }
 
-static void batch_norm_goes_into_conv(void **state) {
+static void batch_norm_goes_into_conv(void **state)
+{
     (void)state;
     for (int form = 0; form < 2; form++) {
         pum_value x, y;
@@ -215,17 +239,18 @@ static void batch_norm_goes_into_conv(void **state) {
         pum_value variance = pum_op1(g, "Abs", pass_weight(g, DIMS(4), 10));
         pum_value inputs[5] = {conv(g, x, form == 1), pass_weight(g, DIMS(4), 7),
                                pass_weight(g, DIMS(4), 8), pass_weight(g, DIMS(4), 9), variance};
-        assert_int_equal(pum_node(g,
-                                  &(pum_node_params){.op = "BatchNormalization",
-                                                     .inputs = inputs,
-                                                     .input_count = 5},
-                                  &y),
-                         PUM_OK);
+        assert_int_equal(
+            pum_node(
+                g,
+                &(pum_node_params){.op = "BatchNormalization", .inputs = inputs, .input_count = 5},
+                &y),
+            PUM_OK);
         expect(pass_check(&g, y), OP_CONV, 1, 1);
     }
 }
 
-static void scale_and_shift_go_into_conv(void **state) {
+static void scale_and_shift_go_into_conv(void **state)
+{
     (void)state;
     pum_value x;
     pum_graph *g = pass_graph(DIMS(1, 3, 5, 5), &x);
@@ -237,16 +262,15 @@ static void scale_and_shift_go_into_conv(void **state) {
     expect(after, OP_CONV, 1, 1);
 }
 
-static void conv_transpose_channels_are_the_second_axis(void **state) {
+static void conv_transpose_channels_are_the_second_axis(void **state)
+{
     (void)state;
     pum_value x, y;
     pum_graph *g = pass_graph(DIMS(1, 4, 3, 3), &x);
     pum_value inputs[2] = {x, pass_weight(g, DIMS(4, 3, 2, 2), 5)};
-    pum_attr attrs[2] = {{.name = "group", .kind = PUM_ATTR_INT, .i = 2},
-                         {.name = "strides",
-                          .kind = PUM_ATTR_INTS,
-                          .ints = (int64_t[]){2, 2},
-                          .count = 2}};
+    pum_attr attrs[2] = {
+        {.name = "group", .kind = PUM_ATTR_INT, .i = 2},
+        {.name = "strides", .kind = PUM_ATTR_INTS, .ints = (int64_t[]){2, 2}, .count = 2}};
     assert_int_equal(pum_node(g,
                               &(pum_node_params){.op = "ConvTranspose",
                                                  .inputs = inputs,
@@ -260,7 +284,8 @@ static void conv_transpose_channels_are_the_second_axis(void **state) {
 }
 
 /* A bias along the width is not a channel's. */
-static void other_axes_stay_out_of_conv(void **state) {
+static void other_axes_stay_out_of_conv(void **state)
+{
     (void)state;
     pum_value x;
     pum_graph *g = pass_graph(DIMS(1, 3, 4, 4), &x);
@@ -271,7 +296,8 @@ static void other_axes_stay_out_of_conv(void **state) {
 
 /* --- Chains and folding --- */
 
-static void elementwise_steps_join_the_conv(void **state) {
+static void elementwise_steps_join_the_conv(void **state)
+{
     (void)state;
     pum_value x;
     pum_graph *g = pass_graph(DIMS(1, 3, 5, 5), &x);
@@ -285,7 +311,8 @@ static void elementwise_steps_join_the_conv(void **state) {
     graph_release(&after);
 }
 
-static void a_result_used_twice_is_not_swallowed(void **state) {
+static void a_result_used_twice_is_not_swallowed(void **state)
+{
     (void)state;
     pum_value x;
     pum_graph *g = pass_graph(DIMS(1, 3, 5, 5), &x);
@@ -297,7 +324,8 @@ static void a_result_used_twice_is_not_swallowed(void **state) {
     graph_release(&after);
 }
 
-static void shape_arithmetic_is_folded(void **state) {
+static void shape_arithmetic_is_folded(void **state)
+{
     (void)state;
     pum_value x;
     pum_graph *g = pass_graph(DIMS(2, 3, 4), &x);
@@ -305,21 +333,21 @@ static void shape_arithmetic_is_folded(void **state) {
     pum_value first = pum_op2(g, "Gather", shape, pum_ints(g, 1, (int64_t[]){0}));
     pum_value parts[2] = {first, pum_ints(g, 1, (int64_t[]){-1})}, dims;
     pum_attr axis = {.name = "axis", .kind = PUM_ATTR_INT, .i = 0};
-    assert_int_equal(pum_node(g,
-                              &(pum_node_params){.op = "Concat",
-                                                 .inputs = parts,
-                                                 .input_count = 2,
-                                                 .attrs = &axis,
-                                                 .attr_count = 1},
-                              &dims),
-                     PUM_OK);
+    assert_int_equal(
+        pum_node(
+            g,
+            &(pum_node_params){
+                .op = "Concat", .inputs = parts, .input_count = 2, .attrs = &axis, .attr_count = 1},
+            &dims),
+        PUM_OK);
     pum_value y = pum_op2(g, "Reshape", pum_relu(g, x), dims);
     pum_graph *after = pass_check(&g, y);
     assert_int_equal(graph_eval_count(after, -1), 2);
     graph_release(&after);
 }
 
-int main(void) {
+int main(void)
+{
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(gelu_erf_forms),
         cmocka_unit_test(gelu_tanh_form),

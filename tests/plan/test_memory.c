@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * test_memory.c - the memory planner: nothing that lives at the same time overlaps, the peak is near
- * the bound, several arenas, and the errors.
+ * test_memory.c - the memory planner: nothing that lives at the same time overlaps, the peak is
+ * near the bound, several arenas, and the errors.
  */
 #include "plan/memory.h"
 
@@ -14,18 +14,21 @@
 
 static pum_context *context;
 
-static int setup(void **state) {
+static int setup(void **state)
+{
     (void)state;
     return pum_context_create(NULL, &context) == PUM_OK ? 0 : -1;
 }
 
-static int teardown(void **state) {
+static int teardown(void **state)
+{
     (void)state;
     pum_context_destroy(&context);
     return 0;
 }
 
-static void check_apart(const struct memory_item *items, int32_t count) {
+static void check_apart(const struct memory_item *items, int32_t count)
+{
     for (int32_t a = 0; a < count; a++) {
         assert_int_equal(items[a].offset % 256, 0);
         for (int32_t b = a + 1; b < count; b++) {
@@ -38,7 +41,8 @@ static void check_apart(const struct memory_item *items, int32_t count) {
     }
 }
 
-static void chain_takes_two_blocks(void **state) {
+static void chain_takes_two_blocks(void **state)
+{
     (void)state;
     struct memory_item items[10];
     for (int32_t i = 0; i < 10; i++)
@@ -52,7 +56,8 @@ static void chain_takes_two_blocks(void **state) {
 }
 
 /* Random lifetimes: never overlapping, never below the bound, close above it. */
-static void random_lifetimes_stay_near_the_bound(void **state) {
+static void random_lifetimes_stay_near_the_bound(void **state)
+{
     (void)state;
     uint32_t seed = 7;
     for (int32_t round = 0; round < 50; round++) {
@@ -71,7 +76,8 @@ static void random_lifetimes_stay_near_the_bound(void **state) {
     }
 }
 
-static void spills_into_more_arenas(void **state) {
+static void spills_into_more_arenas(void **state)
+{
     (void)state;
     struct memory_item items[4];
     for (int32_t i = 0; i < 4; i++)
@@ -83,16 +89,17 @@ static void spills_into_more_arenas(void **state) {
     assert_int_equal(layout.bound_bytes, 4 * 3072);
 }
 
-static void too_large_is_an_error(void **state) {
+static void too_large_is_an_error(void **state)
+{
     (void)state;
     struct memory_item item = {.bytes = 1 << 20, .first = 0, .last = 0};
     struct memory_layout layout;
-    assert_int_equal(memory_plan(context, &item, 1, 1, 256, 1 << 16, &layout),
-                     PUM_E_DEVICE_MEMORY);
+    assert_int_equal(memory_plan(context, &item, 1, 1, 256, 1 << 16, &layout), PUM_E_DEVICE_MEMORY);
     assert_non_null(strstr(pum_last_error(), "larger than the largest buffer"));
 }
 
-static void nothing_needs_nothing(void **state) {
+static void nothing_needs_nothing(void **state)
+{
     (void)state;
     struct memory_layout layout;
     assert_int_equal(memory_plan(context, NULL, 0, 1, 256, 1 << 16, &layout), PUM_OK);
@@ -100,7 +107,8 @@ static void nothing_needs_nothing(void **state) {
     assert_int_equal(layout.arena_count, 0);
 }
 
-int main(void) {
+int main(void)
+{
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(chain_takes_two_blocks),
         cmocka_unit_test(random_lifetimes_stay_near_the_bound),

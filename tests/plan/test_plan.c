@@ -34,30 +34,35 @@ static const struct base_caps caps = {
     .storage_alignment = 16,
 };
 
-static int setup(void **state) {
+static int setup(void **state)
+{
     (void)state;
     return pum_context_create(NULL, &context) == PUM_OK ? 0 : -1;
 }
 
-static int teardown(void **state) {
+static int teardown(void **state)
+{
     (void)state;
     pum_context_destroy(&context);
     return 0;
 }
 
-static void must(pum_status status) {
+static void must(pum_status status)
+{
     if (status != PUM_OK)
         fail_msg("%s: %s", pum_status_name(status), pum_last_error());
 }
 
-static pum_graph *begin(pum_value *x) {
+static pum_graph *begin(pum_value *x)
+{
     pum_graph *g;
     must(pum_graph_create(context, &g));
     *x = pum_input(g, "x", PUM_DTYPE_F32, 2, (int64_t[]){PUM_DIM(g, "rows"), 64});
     return g;
 }
 
-static struct plan *plan_of(pum_graph **g, pum_value y, int64_t rows) {
+static struct plan *plan_of(pum_graph **g, pum_value y, int64_t rows)
+{
     struct plan *plan;
     pum_output(*g, "y", y);
     must(pum_graph_finish(*g));
@@ -67,16 +72,19 @@ static struct plan *plan_of(pum_graph **g, pum_value y, int64_t rows) {
     return plan;
 }
 
-static pum_value softmax_of(pum_graph *g, pum_value x) {
+static pum_value softmax_of(pum_graph *g, pum_value x)
+{
     return pum_op1(g, "Softmax", x); /* takes no chain: stays a dispatch of its own */
 }
 
-static bool in_use(const struct plan_value *v) {
+static bool in_use(const struct plan_value *v)
+{
     return v->kind == PLAN_VALUE_ACTIVATION;
 }
 
 /* Values in use at the same step lie apart, unless one took the other's place in its last step. */
-static void check_memory(const struct plan *plan) {
+static void check_memory(const struct plan *plan)
+{
     for (int32_t a = 0; a < plan->value_count; a++) {
         for (int32_t b = a + 1; b < plan->value_count; b++) {
             const struct plan_value *p = &plan->values[a], *q = &plan->values[b];
@@ -90,7 +98,8 @@ static void check_memory(const struct plan *plan) {
     }
 }
 
-static void a_chain_of_steps_reuses_memory(void **state) {
+static void a_chain_of_steps_reuses_memory(void **state)
+{
     (void)state;
     pum_value x;
     pum_graph *g = begin(&x);
@@ -107,7 +116,8 @@ static void a_chain_of_steps_reuses_memory(void **state) {
 }
 
 /* Two branches of one input do not wait for each other. */
-static void independent_steps_need_no_barrier(void **state) {
+static void independent_steps_need_no_barrier(void **state)
+{
     (void)state;
     pum_value x;
     pum_graph *g = begin(&x);
@@ -121,7 +131,8 @@ static void independent_steps_need_no_barrier(void **state) {
 }
 
 /* Softmax (device), Hardmax (host only), Softmax (device). */
-static void host_steps_cut_segments(void **state) {
+static void host_steps_cut_segments(void **state)
+{
     (void)state;
     pum_value x;
     pum_graph *g = begin(&x);
@@ -143,7 +154,8 @@ static void host_steps_cut_segments(void **state) {
 }
 
 /* Elements that the device has no form for stay on the host, without any dispatch. */
-static void a_plan_may_be_all_on_the_host(void **state) {
+static void a_plan_may_be_all_on_the_host(void **state)
+{
     (void)state;
     pum_graph *g;
     struct plan *plan;
@@ -160,7 +172,8 @@ static void a_plan_may_be_all_on_the_host(void **state) {
     plan_destroy(&plan);
 }
 
-static void wrong_shapes_are_refused(void **state) {
+static void wrong_shapes_are_refused(void **state)
+{
     (void)state;
     pum_value x;
     struct plan *plan;
@@ -179,7 +192,8 @@ static void wrong_shapes_are_refused(void **state) {
     pum_graph_destroy(&g);
 }
 
-int main(void) {
+int main(void)
+{
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_chain_of_steps_reuses_memory),
         cmocka_unit_test(independent_steps_need_no_barrier),

@@ -15,7 +15,8 @@
 static const struct base_caps with_half = {.bits = BASE_CAP_BIT(F16_STORAGE) | BASE_CAP_BIT(F16)};
 static const struct base_caps without_half = {0};
 
-static void types_have_their_place(void **state) {
+static void types_have_their_place(void **state)
+{
     (void)state;
     assert_int_equal(store_of(PUM_DTYPE_F32, &without_half), STORE_F32);
     assert_int_equal(store_of(PUM_DTYPE_F16, &with_half), STORE_F16);
@@ -27,7 +28,8 @@ static void types_have_their_place(void **state) {
 }
 
 static void round_trip(enum pum_dtype dtype, enum kernel_store store, const void *values,
-                       int64_t count) {
+                       int64_t count)
+{
     char device[256], back[256];
     size_t bytes = (size_t)count * pum_dtype_size(dtype);
     assert_true(bytes <= sizeof back);
@@ -37,7 +39,8 @@ static void round_trip(enum pum_dtype dtype, enum kernel_store store, const void
     assert_memory_equal(values, back, bytes);
 }
 
-static void everything_comes_back(void **state) {
+static void everything_comes_back(void **state)
+{
     (void)state;
     const float f32[] = {0.0f, -0.0f, 1.5f, -3e38f};
     const uint16_t f16[] = {0x0000, 0x8000, 0x3c00, 0x0001, 0x7bff, 0xfc00};
@@ -66,7 +69,8 @@ static void everything_comes_back(void **state) {
     round_trip(PUM_DTYPE_BOOL, STORE_I32, flags, 3);
 }
 
-static void what_does_not_fit_is_an_error(void **state) {
+static void what_does_not_fit_is_an_error(void **state)
+{
     (void)state;
     int32_t device[2];
     const int64_t high[] = {5, (int64_t)INT32_MAX + 1}, low[] = {(int64_t)INT32_MIN - 1};
@@ -77,7 +81,8 @@ static void what_does_not_fit_is_an_error(void **state) {
     assert_int_equal(store_pack(PUM_DTYPE_U64, STORE_I32, wide, device, 1), PUM_E_RANGE);
 }
 
-int main(void) {
+int main(void)
+{
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(types_have_their_place),
         cmocka_unit_test(everything_comes_back),

@@ -9,7 +9,8 @@
 #include <math.h>
 #include <string.h>
 
-static pum_status eval_node(struct graph_eval *eval, const struct graph_node *node) {
+static pum_status eval_node(struct graph_eval *eval, const struct graph_node *node)
+{
     struct host_tensor inputs[64], outputs[8];
     memset(inputs, 0, sizeof inputs);
     memset(outputs, 0, sizeof outputs);
@@ -41,15 +42,16 @@ static pum_status eval_node(struct graph_eval *eval, const struct graph_node *no
 }
 
 pum_status graph_eval_run(struct pum_graph *graph, const struct host_tensor *inputs,
-                          struct graph_eval *eval) {
+                          struct graph_eval *eval)
+{
     eval->graph = graph;
-    eval->tensors = pum_alloc(graph->context, (size_t)graph->tensor_count + 1,
-                              sizeof *eval->tensors);
+    eval->tensors =
+        pum_alloc(graph->context, (size_t)graph->tensor_count + 1, sizeof *eval->tensors);
     if (!eval->tensors)
         return PUM_E_MEMORY;
     for (int32_t i = 0; i < graph->tensor_count; i++)
-        eval->tensors[i] = (struct host_tensor){graph->tensors[i].desc,
-                                                (void *)(uintptr_t)graph->tensors[i].data};
+        eval->tensors[i] =
+            (struct host_tensor){graph->tensors[i].desc, (void *)(uintptr_t)graph->tensors[i].data};
     for (int32_t i = 0; i < graph->input_count; i++)
         eval->tensors[graph->inputs[i]] = inputs[i];
     for (int32_t i = 0; i < graph->node_count; i++) {
@@ -59,11 +61,13 @@ pum_status graph_eval_run(struct pum_graph *graph, const struct host_tensor *inp
     return PUM_OK;
 }
 
-const struct host_tensor *graph_eval_output(const struct graph_eval *eval, int32_t index) {
+const struct host_tensor *graph_eval_output(const struct graph_eval *eval, int32_t index)
+{
     return &eval->tensors[eval->graph->outputs[index]];
 }
 
-void graph_eval_free(struct graph_eval *eval) {
+void graph_eval_free(struct graph_eval *eval)
+{
     for (int32_t i = 0; i < eval->graph->node_count; i++) {
         const struct graph_node *node = &eval->graph->nodes[i];
         for (int32_t o = 0; node->op >= 0 && o < node->output_count; o++) {
@@ -76,7 +80,8 @@ void graph_eval_free(struct graph_eval *eval) {
 }
 
 struct host_tensor graph_eval_random(pum_context *context, const struct tensor_desc *desc,
-                                     uint32_t seed) {
+                                     uint32_t seed)
+{
     struct host_tensor tensor;
     if (host_tensor_alloc(context, desc, &tensor) != PUM_OK)
         return (struct host_tensor){0};
@@ -88,14 +93,16 @@ struct host_tensor graph_eval_random(pum_context *context, const struct tensor_d
     return tensor;
 }
 
-int32_t graph_eval_count(const struct pum_graph *graph, int32_t op) {
+int32_t graph_eval_count(const struct pum_graph *graph, int32_t op)
+{
     int32_t count = 0;
     for (int32_t i = 0; i < graph->node_count; i++)
         count += graph->nodes[i].op >= 0 && (op < 0 || graph->nodes[i].op == op);
     return count;
 }
 
-double graph_eval_difference(const struct host_tensor *a, const struct host_tensor *b) {
+double graph_eval_difference(const struct host_tensor *a, const struct host_tensor *b)
+{
     if (a->desc.dtype != b->desc.dtype || !shape_equal(&a->desc.shape, &b->desc.shape))
         return INFINITY;
     double worst = 0;

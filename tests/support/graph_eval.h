@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * graph_eval.h - a graph computed on the host by its operators' references: what tests of passes and
- * sessions compare with.
+ * graph_eval.h - a graph computed on the host by its operators' references: what tests of passes
+ * and sessions compare with.
  */
 #ifndef PUM_TESTS_GRAPH_EVAL_H
 #define PUM_TESTS_GRAPH_EVAL_H

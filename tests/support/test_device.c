@@ -13,12 +13,14 @@
 #include <cmocka.h>
 
 /* Threads of the pipeline builder allocate at the same time. */
-static bool fails_now(struct counting *counting) {
+static bool fails_now(struct counting *counting)
+{
     int64_t call = __atomic_add_fetch(&counting->calls, 1, __ATOMIC_RELAXED);
     return call == counting->fail_at;
 }
 
-static void *counting_alloc(void *user, size_t bytes) {
+static void *counting_alloc(void *user, size_t bytes)
+{
     struct counting *counting = user;
     if (fails_now(counting))
         return NULL;
@@ -28,7 +30,8 @@ static void *counting_alloc(void *user, size_t bytes) {
     return block;
 }
 
-static void *counting_realloc(void *user, void *block, size_t bytes) {
+static void *counting_realloc(void *user, void *block, size_t bytes)
+{
     struct counting *counting = user;
     if (fails_now(counting))
         return NULL;
@@ -38,18 +41,21 @@ static void *counting_realloc(void *user, void *block, size_t bytes) {
     return grown;
 }
 
-static void counting_free(void *user, void *block) {
+static void counting_free(void *user, void *block)
+{
     struct counting *counting = user;
     if (block)
         __atomic_sub_fetch(&counting->held, 1, __ATOMIC_RELAXED);
     free(block);
 }
 
-pum_allocator counting_allocator(struct counting *counting) {
+pum_allocator counting_allocator(struct counting *counting)
+{
     return (pum_allocator){counting_alloc, counting_realloc, counting_free, counting};
 }
 
-pum_device *test_device_open(pum_context *context) {
+pum_device *test_device_open(pum_context *context)
+{
     pum_device *device;
     if (pum_device_open(context, NULL, &device) != PUM_OK) {
         printf("skipped: no device: %s\n", pum_last_error());
@@ -58,7 +64,8 @@ pum_device *test_device_open(pum_context *context) {
     return device;
 }
 
-void test_must(pum_status status) {
+void test_must(pum_status status)
+{
     if (status != PUM_OK)
         fail_msg("%s: %s", pum_status_name(status), pum_last_error());
 }
