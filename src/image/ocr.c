@@ -38,9 +38,10 @@ struct ocr {
 /* What is known of one box on its way through the chain. */
 struct piece {
     struct ocr_box box;
-    int32_t width, height; /* of the straight cut */
-    int32_t turns;         /* anticlockwise quarters that set the text upright */
-    int32_t strip_width;   /* of the recogniser's input, for sorting */
+    struct image_point cut[4]; /* the box with some room around it */
+    int32_t width, height;     /* of the box */
+    int32_t turns;             /* anticlockwise quarters that set the text upright */
+    int32_t strip_width;       /* of the recogniser's input, for sorting */
     char *text;
     float score;
 };
@@ -204,8 +205,9 @@ static pum_status cut_strip(const struct image *image, const struct piece *piece
                             struct image *out, struct fault *fault)
 {
     struct image cut, turned;
-    pum_status status =
-        image_warp_quad(image, piece->box.quad, piece->width, piece->height, &cut, fault);
+    int32_t width, height;
+    ocr_cut_size(piece->cut, &width, &height);
+    pum_status status = image_warp_quad(image, piece->cut, width, height, &cut, fault);
     if (status != PUM_OK)
         return status;
     if (turns != 0) {
@@ -215,9 +217,9 @@ static pum_status cut_strip(const struct image *image, const struct piece *piece
             return status;
         cut = turned;
     }
-    double width = ceil((double)cut.width * STRIP_HEIGHT / cut.height);
-    width = fmin(fmax(width, 1), IMAGE_MAX_SIDE);
-    status = image_resize(&cut, (int32_t)width, STRIP_HEIGHT, out, fault);
+    double wide = ceil((double)cut.width * STRIP_HEIGHT / cut.height);
+    wide = fmin(fmax(wide, 1), IMAGE_MAX_SIDE);
+    status = image_resize(&cut, (int32_t)wide, STRIP_HEIGHT, out, fault);
     image_free(&cut);
     return status;
 }
@@ -439,14 +441,17 @@ static pum_status make_pieces(struct ocr *ocr, const struct image *image, struct
         free(boxes);
         return fault_set(fault, PUM_E_MEMORY, "no memory for %d boxes", count);
     }
-    for (int32_t i = 0; i < count; i++)
+    for (int32_t i = 0; i < count; i++) {
         pieces[i].box = boxes[i];
+        ocr_widen_box(boxes, count, i, pieces[i].cut);
+    }
     free(boxes);
     if (count == 0 && is_like_a_line(image)) {
         float right = (float)(image->width - 1), bottom = (float)(image->height - 1);
         pieces[count++].box.quad[1].x = right;
         pieces[0].box.quad[2] = (struct image_point){right, bottom};
         pieces[0].box.quad[3].y = bottom;
+        memcpy(pieces[0].cut, pieces[0].box.quad, sizeof(pieces[0].cut));
     }
     for (int32_t i = 0; i < count; i++)
         ocr_cut_size(pieces[i].box.quad, &pieces[i].width, &pieces[i].height);

@@ -17,6 +17,8 @@
 #define GROW_RATIO 1.6f      /* distance grown = area * ratio / perimeter */
 #define MIN_SIDE 3.0f        /* of a group, in map pixels */
 #define MAX_BOXES 1000
+#define ROOM_ALONG 0.2f  /* around a cut, in heights of the line: before and behind it */
+#define ROOM_ACROSS 0.2f /* above and below it; more lets the next lines in */
 
 struct run {
     int32_t y, first, last; /* pixels first..last of row y */
@@ -165,6 +167,63 @@ void ocr_cut_size(const struct image_point quad[4], int32_t *out_width, int32_t 
     float height = fmaxf(geo_distance(quad[0], quad[3]), geo_distance(quad[1], quad[2]));
     *out_width = (int32_t)fmaxf(roundf(width), 1);
     *out_height = (int32_t)fmaxf(roundf(height), 1);
+}
+
+/* A box in the axes of a line: how far it lies before or behind it, and how far beside it. */
+static struct image_point along_line(struct image_point origin, struct image_point unit,
+                                     struct image_point p)
+{
+    float x = p.x - origin.x, y = p.y - origin.y;
+    return (struct image_point){x * unit.x + y * unit.y, y * unit.x - x * unit.y};
+}
+
+/* Limits the room before and behind a line of the given length and height to half of the gaps. */
+static void respect_neighbour(const struct image_point other[4], struct image_point origin,
+                              struct image_point unit, float length, float height,
+                              float *before, float *behind)
+{
+    float low = INFINITY, high = -INFINITY, middle = 0;
+    for (int k = 0; k < 4; k++) {
+        struct image_point p = along_line(origin, unit, other[k]);
+        low = fminf(low, p.x);
+        high = fmaxf(high, p.x);
+        middle += p.y / 4;
+    }
+    if (fabsf(middle) > height / 2)
+        return; /* another line */
+    if ((low + high) / 2 > length / 2)
+        *behind = fminf(*behind, fmaxf(low - length, 0) / 2);
+    else
+        *before = fminf(*before, fmaxf(-high, 0) / 2);
+}
+
+void ocr_widen_box(const struct ocr_box *boxes, int32_t count, int32_t index,
+                   struct image_point out_quad[4])
+{
+    const struct image_point *quad = boxes[index].quad;
+    int32_t width, height;
+    ocr_cut_size(quad, &width, &height);
+    /* Corners from the start of the line: a, b along it, c, d back on its other side. */
+    int start = height > width ? 1 : 0;
+    struct image_point a = quad[start], b = quad[start + 1], c = quad[(start + 2) & 3],
+                       d = quad[(start + 3) & 3];
+    float length = fmaxf((float)(start ? height : width), 1);
+    float across = fmaxf((float)(start ? width : height), 1);
+    struct image_point unit = {(b.x - a.x + c.x - d.x) / 2 / length,
+                               (b.y - a.y + c.y - d.y) / 2 / length};
+    struct image_point down = {(d.x - a.x + c.x - b.x) / 2 / across,
+                               (d.y - a.y + c.y - b.y) / 2 / across};
+    struct image_point origin = {(a.x + d.x) / 2, (a.y + d.y) / 2};
+    float before = across * ROOM_ALONG, behind = before, side = across * ROOM_ACROSS;
+    for (int32_t i = 0; i < count; i++)
+        if (i != index)
+            respect_neighbour(boxes[i].quad, origin, unit, length, across, &before, &behind);
+    for (int k = 0; k < 4; k++) {
+        int corner = (start + k) & 3; /* 0: a, before and up; 1: b, behind and up; ... */
+        float u = k == 0 || k == 3 ? -before : behind, v = k < 2 ? -side : side;
+        out_quad[corner].x = quad[corner].x + u * unit.x + v * down.x;
+        out_quad[corner].y = quad[corner].y + u * unit.y + v * down.y;
+    }
 }
 
 /* Run numbers in the order of their groups: heads[root] chains to next[run]. */

@@ -32,6 +32,12 @@ pum_status ocr_find_boxes(const struct ocr_map *map, struct ocr_box **out_boxes,
 /* Size of the straightened cut of a box, before any turn. */
 void ocr_cut_size(const struct image_point quad[4], int32_t *out_width, int32_t *out_height);
 
+/* Box `index` with room around it: the detector's boxes touch the letters, and a letter or a full
+ * stop that is cut is misread. Towards a neighbour in the same line it takes half of the gap at
+ * most, so that no letter is read twice. */
+void ocr_widen_box(const struct ocr_box *boxes, int32_t count, int32_t index,
+                   struct image_point out_quad[4]);
+
 /* --- ocr_order.c: the order of reading ------------------------------------------------------ */
 
 struct ocr_place {
@@ -58,7 +64,8 @@ struct ocr_dictionary {
 pum_status ocr_dictionary_load(const char *path, struct ocr_dictionary *out, struct fault *fault);
 void ocr_dictionary_free(struct ocr_dictionary *dictionary);
 
-/* Greedy decoding: the best class of each step, repeats and "no character" dropped. *out_text is
+/* Greedy decoding: the best class of each step, repeats and "no character" dropped; between Latin
+ * characters likely spaces are added, and wide punctuation is made plain. *out_text is
  * freed by the caller, *out_score the mean certainty of the characters, 0 for none. */
 pum_status ocr_decode(const float *steps, int32_t step_count, int32_t class_count,
                       const struct ocr_dictionary *dictionary, char **out_text, float *out_score,

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #define MAX_DICTIONARY_BYTES ((size_t)16 << 20)
+#define LIKELY_SPACE 0.01f /* between letters of one word it stays below 0.001 */
 
 /* Cuts the text into lines in place; gives their number, or counts only where words is NULL. */
 static int32_t cut_lines(char *text, size_t size, const char **words)
@@ -63,6 +64,13 @@ void ocr_dictionary_free(struct ocr_dictionary *dictionary)
     memset(dictionary, 0, sizeof(*dictionary));
 }
 
+/* One character that the recogniser saw. */
+struct token {
+    const char *word;
+    float score;
+    float space; /* how likely a space stands before it, 0..1 */
+};
+
 static int32_t best_class(const float *values, int32_t count)
 {
     int32_t best = 0;
@@ -72,45 +80,100 @@ static int32_t best_class(const float *values, int32_t count)
     return best;
 }
 
+/* Characters of scripts that put no spaces between words. */
+static bool is_ideograph(const char *word)
+{
+    const unsigned char *c = (const unsigned char *)word;
+    return c[0] >= 0xe3 && c[0] <= 0xed; /* U+3000 to U+DFFF */
+}
+
+static int32_t find_tokens(const float *steps, int32_t step_count, int32_t class_count,
+                           const struct ocr_dictionary *dictionary, struct token *tokens)
+{
+    int32_t count = 0, previous = 0;
+    float space = 0; /* the likeliest since the last character */
+    for (int32_t t = 0; t < step_count; t++) {
+        const float *values = steps + (size_t)t * (size_t)class_count;
+        int32_t best = best_class(values, class_count);
+        float here = values[class_count - 1];
+        bool repeats = best != 0 && best == previous;
+        previous = best;
+        if (repeats)
+            continue; /* still the last character */
+        space = here > space ? here : space;
+        if (best != 0 && best <= dictionary->count) {
+            tokens[count++] = (struct token){dictionary->words[best - 1], values[best], space};
+            space = 0;
+        }
+    }
+    return count;
+}
+
+/* The plain form of the wide punctuation that the network mixes into Latin text. */
+static const char *plain_form(const char *word)
+{
+    static const char *const forms[][2] = {
+        {"，", ","}, {"。", "."}, {"！", "!"}, {"？", "?"},
+        {"：", ":"}, {"；", ";"}, {"（", "("}, {"）", ")"},
+    };
+    for (size_t i = 0; i < sizeof(forms) / sizeof(forms[0]); i++)
+        if (strcmp(word, forms[i][0]) == 0)
+            return forms[i][1];
+    return word;
+}
+
+/* Writes the tokens as text; the network is timid about spaces, so between
+ * Latin characters a likely one counts as well. */
+static void write_tokens(struct token *tokens, int32_t count, char *text)
+{
+    bool latin = true;
+    for (int32_t i = 0; i < count; i++)
+        latin = latin && !is_ideograph(plain_form(tokens[i].word));
+    size_t used = 0;
+    for (int32_t i = 0; i < count; i++) {
+        const char *word = latin ? plain_form(tokens[i].word) : tokens[i].word;
+        bool after_space = used == 0 || text[used - 1] == ' ';
+        bool is_space = strcmp(word, " ") == 0;
+        if (after_space && is_space)
+            continue;
+        bool closes = strchr(",.;:!?)]}", word[0]) != NULL; /* no space comes before these */
+        if (!after_space && !is_space && !closes && tokens[i].space > LIKELY_SPACE &&
+            !is_ideograph(word) && !is_ideograph(tokens[i - 1].word))
+            text[used++] = ' ';
+        size_t length = strlen(word);
+        memcpy(text + used, word, length);
+        used += length;
+    }
+    while (used > 0 && text[used - 1] == ' ')
+        used--;
+    text[used] = '\0';
+}
+
 pum_status ocr_decode(const float *steps, int32_t step_count, int32_t class_count,
                       const struct ocr_dictionary *dictionary, char **out_text, float *out_score,
                       struct fault *fault)
 {
     *out_text = NULL;
     *out_score = 0;
-    size_t used = 0, room = 64;
-    char *text = malloc(room);
+    struct token *tokens = malloc((size_t)(step_count + 1) * sizeof(*tokens));
+    int32_t count = 0;
+    size_t room = 1;
     double sum = 0;
-    int32_t kept = 0, previous = 0;
-    for (int32_t t = 0; t < step_count && text != NULL; t++) {
-        const float *values = steps + (size_t)t * (size_t)class_count;
-        int32_t best = best_class(values, class_count);
-        bool keep = best != 0 && best != previous && best <= dictionary->count;
-        previous = best;
-        if (!keep)
-            continue;
-        const char *word = dictionary->words[best - 1];
-        size_t length = strlen(word);
-        if (used + length + 1 > room) {
-            room = (used + length + 1) * 2;
-            char *grown = realloc(text, room);
-            if (grown == NULL)
-                free(text);
-            text = grown;
-            if (text == NULL)
-                break;
-        }
-        memcpy(text + used, word, length);
-        used += length;
-        sum += values[best];
-        kept++;
+    if (tokens != NULL)
+        count = find_tokens(steps, step_count, class_count, dictionary, tokens);
+    for (int32_t i = 0; i < count; i++) {
+        room += strlen(tokens[i].word) + 1;
+        sum += tokens[i].score;
     }
-    if (text == NULL)
-        return fault_set(fault, PUM_E_MEMORY, "no memory for a line of text");
-    text[used] = '\0';
-    *out_text = text;
-    *out_score = kept > 0 ? (float)(sum / kept) : 0;
-    return PUM_OK;
+    char *text = tokens != NULL ? malloc(room) : NULL;
+    if (text != NULL) {
+        write_tokens(tokens, count, text);
+        *out_text = text;
+        *out_score = count > 0 ? (float)(sum / count) : 0;
+    }
+    free(tokens);
+    return text != NULL ? PUM_OK
+                        : fault_set(fault, PUM_E_MEMORY, "no memory for a line of text");
 }
 
 /* How much a column of the strip varies from top to bottom: about 0 between characters. */
