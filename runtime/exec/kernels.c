@@ -3,7 +3,7 @@
  * kernels.c - the kernel table as a device sees it, with the driver's statistics of each compiled
  * row: behind `pumice kernels`. Runs on drivers that can compile but not execute (RADV's null
  * device, no-op shims), so it touches no memory and records nothing. Tests:
- * tools/test (compile/*).
+ * the compile items of tools/test.
  */
 #include "exec/exec.h"
 
