@@ -148,7 +148,8 @@ struct gutter {
 struct side {
     int32_t count;
     float top, bottom;
-    float aspect; /* median */
+    float aspect; /* median width by height */
+    float height; /* mean of the boxes */
 };
 
 static struct side look_at_side(const struct ocr_place *places, int32_t count, bool left, float x,
@@ -161,9 +162,11 @@ static struct side look_at_side(const struct ocr_place *places, int32_t count, b
             continue;
         side.top = fminf(side.top, p->top);
         side.bottom = fmaxf(side.bottom, p->bottom);
+        side.height += p->bottom - p->top;
         values[side.count++] = (p->right - p->left) / fmaxf(p->bottom - p->top, 1);
     }
     side.aspect = median(values, side.count);
+    side.height /= (float)(side.count > 0 ? side.count : 1);
     return side;
 }
 
@@ -173,6 +176,9 @@ static bool sides_are_columns(const struct ocr_place *places, int32_t count, flo
     struct side right = look_at_side(places, count, false, x, values);
     if (left.count < 2 || right.count < 2)
         return false;
+    if (left.bottom - left.top < 1.6f * left.height ||
+        right.bottom - right.top < 1.6f * right.height)
+        return false; /* one row */
     if (left.aspect < PROSE_ASPECT || right.aspect < PROSE_ASPECT)
         return false;
     float overlap = fminf(left.bottom, right.bottom) - fmaxf(left.top, right.top);
