@@ -141,7 +141,8 @@ build() {
     {
         cmake -G Ninja -S "$PUM_ROOT" -B "$folder" "$@" && ninja -C "$folder" -j"$(nproc)"
     } > "$log" 2>&1 || {
-        grep -E -A 12 'CMake Error|FAILED:|error:' "$log" | head -n 60 >&2 || tail -n 40 "$log" >&2
+        { grep -E -A 12 'CMake Error|FAILED:|error:' "$log" || tail -n 40 "$log"; } |
+            cut -c 1-300 | head -n 60 >&2 || true
         die "the build failed; see $log"
     }
 }
