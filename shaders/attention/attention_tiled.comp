@@ -47,12 +47,12 @@ shared float rescale[32];
 void load_chunk(place at, uint first, uint d0) {
     uint t = gl_LocalInvocationID.x;
     uint q_base = at.head * p.q_len * p.dim, k_base = at.head / p.group * p.kv_len * p.dim;
-    for (uint i = t; i < ROWS * CHUNK; i += WG) {
+    [[dont_unroll]] for (uint i = t; i < ROWS * CHUNK; i += WG) {
         uint r = i / CHUNK, d = d0 + i % CHUNK, row = at.row_block * ROWS + r;
         bool inside = row < p.q_len && d < p.dim;
         tile[r * PITCH + i % CHUNK] = inside ? float(q[q_base + row * p.dim + d]) : 0.0;
     }
-    for (uint i = t; i < KEYS * CHUNK; i += WG) {
+    [[dont_unroll]] for (uint i = t; i < KEYS * CHUNK; i += WG) {
         // Neighbours read what lies side by side.
         uint r = p.k_dim_stride == 1 ? i / CHUNK : i % KEYS;
         uint c = p.k_dim_stride == 1 ? i % CHUNK : i / KEYS;
@@ -65,7 +65,7 @@ void load_chunk(place at, uint first, uint d0) {
 
 void load_values(place at, uint first) {
     uint v_base = at.head / p.group * p.kv_len * p.v_dim;
-    for (uint i = gl_LocalInvocationID.x; i < V_KEYS * V_BLOCK; i += WG) {
+    [[dont_unroll]] for (uint i = gl_LocalInvocationID.x; i < V_KEYS * V_BLOCK; i += WG) {
         uint key = first + i / V_BLOCK, col = at.v_block * V_BLOCK + i % V_BLOCK;
         bool inside = key < p.kv_len && col < p.v_dim;
         tile[i] = inside ? float(v[v_base + key * p.v_dim + col]) : 0.0;
@@ -82,7 +82,7 @@ void make_scores(place at, uint first) {
         barrier();
         load_chunk(at, first, d0);
         barrier();
-        for (uint c = 0; c < CHUNK; c++) {
+        [[dont_unroll]] for (uint c = 0; c < CHUNK; c++) {
             float k0 = tile[(ROWS + x) * PITCH + c], k1 = tile[(ROWS + x + 16) * PITCH + c];
             [[unroll]] for (uint i = 0; i < ROWS_EACH; i++) {
                 float one = tile[(r0 + i) * PITCH + c];
@@ -104,10 +104,10 @@ void make_scores(place at, uint first) {
 void make_weights(inout float most, inout float sum) {
     uint r = gl_LocalInvocationID.x / PER_ROW, part = gl_LocalInvocationID.x % PER_ROW;
     float before = most, block_sum = 0.0;
-    for (uint key = 0; key < KEYS; key++)
+    [[dont_unroll]] for (uint key = 0; key < KEYS; key++)
         most = max(most, score[r * PITCH + key]);
     barrier();
-    for (uint key = part; key < KEYS; key += PER_ROW) {
+    [[dont_unroll]] for (uint key = part; key < KEYS; key += PER_ROW) {
         float weight = exp(score[r * PITCH + key] - most);
         score[r * PITCH + key] = weight;
         block_sum += weight;
@@ -132,7 +132,7 @@ void main() {
     for (uint first = 0; first < end; first += KEYS) {
         make_scores(at, first);
         make_weights(most, sum);
-        for (uint part = 0; part < KEYS; part += V_KEYS) {
+        [[dont_unroll]] for (uint part = 0; part < KEYS; part += V_KEYS) {
             barrier();
             load_values(at, first + part);
             barrier();
@@ -140,7 +140,7 @@ void main() {
                 [[unroll]] for (uint i = 0; i < ROWS_EACH * COLS_EACH; i++)
                     mixed[i] *= rescale[r0 + i / COLS_EACH];
             }
-            for (uint key = 0; key < V_KEYS; key++) {
+            [[dont_unroll]] for (uint key = 0; key < V_KEYS; key++) {
                 float weight[ROWS_EACH];
                 [[unroll]] for (uint i = 0; i < ROWS_EACH; i++)
                     weight[i] = score[(r0 + i) * PITCH + part + key];
@@ -160,7 +160,7 @@ void main() {
     [[unroll]] for (uint i = 0; i < ROWS_EACH; i++) {
         uint row = at.row_block * ROWS + r0 + i;
         float all = 0.0;
-        for (uint part = 0; part < PER_ROW; part++)
+        [[dont_unroll]] for (uint part = 0; part < PER_ROW; part++)
             all += score[(r0 + i) * PER_ROW + part];
         float factor = all == 0.0 ? MATH_NAN : 1.0 / all;
         [[unroll]] for (uint j = 0; j < COLS_EACH; j++) {
