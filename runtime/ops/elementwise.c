@@ -93,18 +93,24 @@ uint32_t elementwise_unit(const struct kernel_row *row)
     return 1;
 }
 
-/* A CPU driver pays for each workgroup and gains from long loops; a GPU needs many invocations. */
-#define PER_LANES_WIDE 16
+/* A CPU driver runs a workgroup's subgroups one after the other: one subgroup walks through memory
+ * in order, several jump about (three times slower). It pays for each workgroup and gains from long
+ * loops. A GPU needs many invocations. */
+#define WIDTH_LANES_WIDE 8
+#define PER_LANES_WIDE 128
 #define PER_GPU 4
 #define GPU_LARGE (1u << 20) /* units from which on a GPU is full anyway */
 
 uint32_t elementwise_grid(const struct lower_call *call, struct lower_dispatch *dispatch,
                           uint64_t units)
 {
-    uint64_t width = kernel_get_spec(dispatch->row, dispatch->specs, "WG_X");
     uint64_t per = units >= GPU_LARGE ? PER_GPU : 1;
-    if (call->caps->bits & BASE_CAP_BIT(LANES_WIDE)) {
-        per = units / (width * 8); /* some workgroups for each core first */
+    bool lanes_wide = call->caps->bits & BASE_CAP_BIT(LANES_WIDE);
+    if (lanes_wide)
+        kernel_set_spec(dispatch->row, dispatch->specs, "WG_X", WIDTH_LANES_WIDE);
+    uint64_t width = kernel_get_spec(dispatch->row, dispatch->specs, "WG_X");
+    if (lanes_wide) {
+        per = units / (width * 16); /* some workgroups for each core first */
         per = per < 1 ? 1 : per > PER_LANES_WIDE ? PER_LANES_WIDE : per;
     }
     lower_grid(call->caps, (units + width * per - 1) / (width * per), dispatch->groups);
@@ -118,10 +124,11 @@ static pum_status map_part(const struct lower_call *call, const struct op_chain_
                            const struct lower_value *x, uint64_t first, uint64_t count, bool part)
 {
     const struct lower_value *out = &call->outputs[0];
-    const struct kernel_number numbers[] = {{"count", (int64_t)count}};
+    const struct kernel_number numbers[] = {{"count", (int64_t)count},
+                                            {"long", chain_is_long(step->op)}};
     uint64_t size = store_bytes(x->store);
     struct lower_dispatch dispatch;
-    PUM_TRY(lower_begin(call, "map", x->store, numbers, 1, &dispatch));
+    PUM_TRY(lower_begin(call, "map", x->store, numbers, 2, &dispatch));
     uint64_t units = count / elementwise_unit(dispatch.row);
     if (units > UINT32_MAX)
         return pum_fail(PUM_E_UNSUPPORTED, "%llu elements are too many for one kernel",
@@ -229,7 +236,6 @@ static bool has_condition(const struct kernel_row *row, const char *key)
 static void fill_table(const struct joined_axes *axes, uint32_t unit, bool fast,
                        struct push_broadcast *push)
 {
-    push->axes = axes->count;
     for (uint32_t i = 0; i < axes->count; i++) {
         for (uint32_t k = 0; k < 3; k++)
             push->masks |= (axes->masks[i] >> k & 1u) << (8 * k + i);
@@ -254,8 +260,11 @@ pum_status elementwise_broadcast(const struct lower_call *call, const struct ele
     if (count == 0)
         return PUM_OK;
     join_axes(&out->desc.shape, work, &axes);
-    const struct kernel_number numbers[] = {{"axes", axes.count}, {"inner", axes.dims[0]}};
-    PUM_TRY(lower_begin(call, work->family, work->store, numbers, 2, &dispatch));
+    const struct kernel_number numbers[] = {
+        {"axes", axes.count},
+        {"inner", axes.dims[0]},
+        {"long", strcmp(work->family, "broadcast") == 0 && chain_is_long((uint32_t)work->op)}};
+    PUM_TRY(lower_begin(call, work->family, work->store, numbers, 3, &dispatch));
     uint32_t unit = elementwise_unit(dispatch.row);
     bool fast = has_condition(dispatch.row, "axes");
     uint64_t units = count / unit;
@@ -269,6 +278,7 @@ pum_status elementwise_broadcast(const struct lower_call *call, const struct ele
         kernel_set_spec(dispatch.row, dispatch.specs, "OP", (uint32_t)work->op);
     if (unit > 1)
         kernel_set_spec(dispatch.row, dispatch.specs, "SPLAT", ~axes.masks[0] & 3u);
+    kernel_set_spec(dispatch.row, dispatch.specs, "AXES", axes.count);
     lower_push(&dispatch, &push, sizeof(push));
     PUM_TRY(lower_chain(call, &dispatch, &out->desc.shape, -1, -1));
     for (int32_t k = 0; k < work->operand_count; k++) {

@@ -51,7 +51,7 @@ pum_status elementwise_integer(const struct lower_call *call, uint32_t op,
                                const struct lower_value *a, const struct lower_value *b);
 
 /* Units that an invocation computes and the workgroups that follow, for a kernel that strides by
- * its workgroup size WG_X. Sets the grid; returns the units. */
+ * its workgroup size WG_X. Sets WG_X and the grid; returns the units. */
 uint32_t elementwise_grid(const struct lower_call *call, struct lower_dispatch *dispatch,
                           uint64_t units);
 

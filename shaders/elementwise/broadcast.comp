@@ -8,22 +8,23 @@
 //! spec    0 WG_X 64 | 32 | 128 | 256 | 8
 //! spec    3 OP *
 //! spec    4 SPLAT 0 | 1 | 2 | 3
-//! kernel  broadcast_x4_f32 store=f32 define=X4 when=axes<=6,inner%4
-//! kernel  broadcast_x4_f16 store=f16 needs=f16_storage define=X4 when=axes<=6,inner%4
-//! kernel  broadcast_f32 store=f32 when=axes<=6
-//! kernel  broadcast_f16 store=f16 needs=f16_storage when=axes<=6
-//! kernel  broadcast_any_f32 store=f32 define=ANY_RANK
-//! kernel  broadcast_any_f16 store=f16 needs=f16_storage define=ANY_RANK
+//! spec    5 AXES *
+//! kernel  broadcast_x4_f32 store=f32 define=X4 when=axes<=6,long==0,inner%4
+//! kernel  broadcast_x4_f16 store=f16 needs=f16_storage define=X4 when=axes<=6,long==0,inner%4
+//! kernel  broadcast_f32 store=f32 when=axes<=6,long==0
+//! kernel  broadcast_f16 store=f16 needs=f16_storage when=axes<=6,long==0
+//! kernel  broadcast_any_f32 store=f32 define=ANY_RANK,CHAIN_LONG
+//! kernel  broadcast_any_f16 store=f16 needs=f16_storage define=ANY_RANK,CHAIN_LONG
 //
 // y[i] = chain(a[i] OP b[i]), a and b broadcast to y as the push table says. OP is a step's number
-// in push/push_chain.h, a the running value and b the operand. a, b, y: flat, row-major; y may be a
-// or b where that has y's shape. One invocation computes `per` units (elements, or four neighbours
-// along the innermost axis in the x4 rows) that lie a workgroup apart. SPLAT (x4 rows): 1: a, 2: b
-// does not vary along the innermost axis. Calculates in fp32.
+// in push/push_chain.h, a the running value and b the operand; the `any` rows have any rank and the
+// long steps too (chain_is_long: Pow). a, b, y: flat, row-major; y may be a or b where that has y's
+// shape. One invocation computes `per` units (elements, or four neighbours along the innermost axis
+// in the x4 rows) that lie a workgroup apart. SPLAT (x4 rows): 1: a, 2: b does not vary along the
+// innermost axis. Calculates in fp32.
 #version 450
 #extension GL_GOOGLE_include_directive : require
 #define CHAIN_BINDING 3
-#define CHAIN_LONG
 #include "dtype.glsl"
 #include "chain.glsl"
 #include "grid.glsl"
@@ -45,7 +46,7 @@ layout(binding = 2, std430) writeonly buffer Y { T y[]; };
 #endif
 
 float element(float x, float o, uint index) {
-    return chain_apply(chain_long_step(OP, x, o, 0.0, 0.0), index, 0, 0, chain);
+    return chain_apply(CHAIN_STEP(OP, x, o, 0.0, 0.0), index, 0, 0, chain);
 }
 
 void main() {

@@ -6,6 +6,7 @@
 //! binding y write
 //! spec    0 WG_X 64 | 32 | 128 | 256 | 8
 //! spec    3 OP *
+//! spec    5 AXES *
 //! kernel  compare_f32 store=f32 when=axes<=6
 //! kernel  compare_f16 store=f16 needs=f16_storage when=axes<=6
 //! kernel  compare_any_f32 store=f32 define=ANY_RANK

@@ -6,6 +6,7 @@
 //! binding y write
 //! spec    0 WG_X 64 | 32 | 128 | 256 | 8
 //! spec    3 OP *
+//! spec    5 AXES *
 //! kernel  integer_i32 store=i32 when=axes<=6
 //! kernel  integer_any_i32 store=i32 define=ANY_RANK
 //

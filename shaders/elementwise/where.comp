@@ -6,6 +6,7 @@
 //! binding b read
 //! binding y write
 //! spec    0 WG_X 64 | 32 | 128 | 256 | 8
+//! spec    5 AXES *
 //! kernel  where_b32 store=i32 when=axes<=6
 //! kernel  where_b16 store=f16 needs=f16_storage when=axes<=6
 //! kernel  where_any_b32 store=i32 define=ANY_RANK

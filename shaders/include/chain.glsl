@@ -6,8 +6,8 @@
 // and calls chain_apply(x, index, row, col, chain) before it stores x. All codes are
 // specialization constants: the driver removes what is not used, all of it when there is no chain.
 // Every driver must read all six copies of the steps first, so a step here is short: what needs
-// long code (chain_is_long() of ops/chain.h) is computed by chain_long_step, in the map and
-// broadcast kernels alone, and is never fused.
+// long code (chain_is_long() of ops/chain.h) is computed by chain_long_step, in rows of the map and
+// broadcast families that define CHAIN_LONG, and is never fused.
 #ifndef CHAIN_GLSL
 #define CHAIN_GLSL
 #include "math.glsl"
@@ -111,6 +111,9 @@ float chain_long_step(uint op, float x, float o, float a, float b) {
     }
     return chain_step(op, x, o, a, b);
 }
+#define CHAIN_STEP chain_long_step
+#else
+#define CHAIN_STEP chain_step
 #endif
 
 #define CHAIN_OP(code) (code & 255u)

@@ -13,15 +13,15 @@ struct push_map {
     push_float a, b; /* parameters of the step PRE */
 };
 
-/* Axes count from the innermost, those that all operands treat alike joined. The outermost one is
- * not in the table: what is left of the index is its position. */
+/* AXES (1 .. BROADCAST_MAX_AXES, a specialization constant) counts from the innermost, those that
+ * all operands treat alike joined. The outermost one is not in the table: what is left of the index
+ * is its position. */
 #define BROADCAST_FAST_AXES 6
 #define BROADCAST_MAX_AXES 8
 #define BROADCAST_TABLE 11
 struct push_broadcast {
     push_uint count;
     push_uint per;
-    push_uint axes;  /* 1 .. BROADCAST_MAX_AXES */
     push_uint masks; /* bit 8 k + i: operand k varies along axis i */
     /* Fast: dims[5] in units, 5 multipliers that divide by them, and the shifts, 6 bits each from
      * the lowest. Any rank: dims[7]. */

@@ -96,14 +96,20 @@ static struct push_broadcast table_of(const struct lower_dispatch *dispatch)
     return push;
 }
 
+static uint32_t axes_of(const struct lower_dispatch *dispatch)
+{
+    return kernel_get_spec(dispatch->row, dispatch->specs, "AXES");
+}
+
 /* What broadcast.glsl computes, in C. */
-static void positions(const struct push_broadcast *push, bool fast, uint32_t unit, uint32_t at[3])
+static void positions(const struct push_broadcast *push, uint32_t axes, bool fast, uint32_t unit,
+                      uint32_t at[3])
 {
     uint32_t stride[3] = {1, 1, 1}, rest = unit;
     at[0] = at[1] = at[2] = 0;
-    for (uint32_t axis = 0; axis < push->axes; axis++) {
-        uint32_t position = rest, dim = axis + 1 < push->axes ? push->table[axis] : 1;
-        if (axis + 1 < push->axes) {
+    for (uint32_t axis = 0; axis < axes; axis++) {
+        uint32_t position = rest, dim = axis + 1 < axes ? push->table[axis] : 1;
+        if (axis + 1 < axes) {
             uint32_t high = 0;
             if (fast)
                 high = (uint32_t)((uint64_t)rest * push->table[5 + axis] >> 32);
@@ -129,7 +135,7 @@ static void check_positions(const struct lower_dispatch *dispatch, const struct 
     assert_int_equal(push.count * unit, elements);
     for (int64_t e = 0; e < elements; e += unit) {
         uint32_t at[3];
-        positions(&push, fast, (uint32_t)(e / unit), at);
+        positions(&push, axes_of(dispatch), fast, (uint32_t)(e / unit), at);
         for (int32_t k = 0; k < count; k++) {
             const struct shape *shape = &inputs[k].desc.shape;
             int64_t rest = e, wanted = 0, stride = 1;
@@ -178,7 +184,7 @@ static void tables_index_operands(void **state)
             assert_true(ragged && elementwise_unit(recorder.records[0].row) == 1);
         else
             assert_string_equal(recorder.records[0].row->name, cases[i].row);
-        assert_int_equal(table_of(&recorder.records[0]).axes, cases[i].axes);
+        assert_int_equal(axes_of(&recorder.records[0]), cases[i].axes);
         check_positions(&recorder.records[0], &out.desc.shape, inputs, 2);
     }
 }
@@ -260,6 +266,19 @@ static void chains_follow(void **state)
     }
 }
 
+static void long_steps_have_rows(void **state)
+{
+    (void)state;
+    struct recorder recorder;
+    const struct lower_value inputs[] = {F32(1, 8), F32(2, 8)}, out = F32(100, 8);
+    assert_int_equal(lower(&recorder, &gpu, OP_SIN, inputs, 1, &out, NULL, NULL), PUM_OK);
+    assert_string_equal(recorder.records[0].row->name, "map_any_f32");
+    assert_int_equal(lower(&recorder, &gpu, OP_POW, inputs, 2, &out, NULL, NULL), PUM_OK);
+    assert_string_equal(recorder.records[0].row->name, "broadcast_any_f32");
+    assert_int_equal(lower(&recorder, &gpu, OP_TANH, inputs, 1, &out, NULL, NULL), PUM_OK);
+    assert_string_equal(recorder.records[0].row->name, "map_x4_f32");
+}
+
 static void rows_and_columns_are_supplied(void **state)
 {
     (void)state;
@@ -276,12 +295,12 @@ static void rows_and_columns_are_supplied(void **state)
                               .output_count = 1,
                               .chain = &chain,
                               .chain_inputs = &row};
-    const struct kernel_number count[] = {{"count", 24}};
+    const struct kernel_number numbers[] = {{"count", 24}, {"long", 0}};
     const struct push_map push = {0};
     struct lower_dispatch d;
     for (int pass = 0; pass < 2; pass++) {
         call.chain_inputs = pass == 0 ? &row : &column;
-        assert_int_equal(lower_begin(&call, "map", STORE_F32, count, 1, &d), PUM_OK);
+        assert_int_equal(lower_begin(&call, "map", STORE_F32, numbers, 2, &d), PUM_OK);
         lower_push(&d, &push, sizeof(push));
         assert_int_equal(lower_chain(&call, &d, &out.desc.shape, 1, 2), PUM_OK);
         uint32_t mode = pass == 0 ? CHAIN_ROW : CHAIN_COL;
@@ -409,6 +428,7 @@ int main(void)
         cmocka_unit_test(division_by_multiplication),
         cmocka_unit_test(constants_become_parameters),
         cmocka_unit_test(chains_follow),
+        cmocka_unit_test(long_steps_have_rows),
         cmocka_unit_test(rows_and_columns_are_supplied),
         cmocka_unit_test(many_inputs_share_dispatches),
         cmocka_unit_test(large_values_are_cut),
