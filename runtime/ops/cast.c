@@ -2,8 +2,8 @@
  *
  * cast.c - Cast: to another element type. Floats go to integers towards zero, values that the type
  * cannot hold to the nearest that it can, NaN to 0; integers wrap as in C; anything but zero is
- * true. Types that lie alike on the device are copied there: an alias would lend the host one type's
- * bytes for another's.
+ * true. Types that lie alike on the device are copied there: an alias would lend the host one
+ * type's bytes for another's.
  * Tests: tests/ops/test_elementwise_reference.c, cases_cast.inc.
  */
 #include "ops/axes.h"

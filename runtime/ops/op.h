@@ -73,8 +73,8 @@ int32_t op_find(const char *name);
 
 /* Runs a row's rule after checking counts; prefixes errors with operator and node name. */
 pum_status op_infer(struct op_call *call);
-/* Whether the result follows from the input's shape alone (Shape, Size): the reference then needs no
- * data. */
+/* Whether the result follows from the input's shape alone (Shape, Size): the reference then needs
+ * no data. */
 bool op_reads_shape_only(int32_t op);
 /* Runs the reference; all inputs' data known, outputs allocated. */
 pum_status op_reference(struct op_call *call);
