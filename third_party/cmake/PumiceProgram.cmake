@@ -41,9 +41,13 @@ if(EXISTS "${PUMICE_CLI_MAIN}")
     pumice_sanitizer_hooks(pumice_cli)
 endif()
 
+# src/examples/NAME.c is a program; what the examples share is in example_*.c.
+set(PUMICE_EXAMPLE_SHARED ${PUMICE_EXAMPLE_SOURCES})
+list(FILTER PUMICE_EXAMPLE_SHARED INCLUDE REGEX "/example_[^/]*\\.c$")
+list(FILTER PUMICE_EXAMPLE_SOURCES EXCLUDE REGEX "/example_[^/]*\\.c$")
 foreach(source IN LISTS PUMICE_EXAMPLE_SOURCES)
     get_filename_component(name "${source}" NAME_WE)
-    add_executable(example_${name} "${source}")
+    add_executable(example_${name} "${source}" ${PUMICE_EXAMPLE_SHARED})
     set_target_properties(example_${name} PROPERTIES
         OUTPUT_NAME ${name} RUNTIME_OUTPUT_DIRECTORY "${PROJECT_BINARY_DIR}/examples")
     target_link_libraries(example_${name} PRIVATE pumice m)

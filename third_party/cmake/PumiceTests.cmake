@@ -109,6 +109,14 @@ if(NOT CMAKE_CROSSCOMPILING)
         "${PUMICE_GLSLC}" "${CMAKE_C_COMPILER}")
 endif()
 
+# The examples compare with what PyTorch computed.
+foreach(name transformer bert alexnet mlp)
+    if(TARGET example_${name})
+        pumice_script_test(example_${name} exec $<TARGET_FILE:example_${name}>
+            "${PROJECT_SOURCE_DIR}/tests/data/torch/${name}")
+    endif()
+endforeach()
+
 file(GLOB PUMICE_HEADERS CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/runtime/include/pumice/*.h")
 pumice_script_test(exports build sh "${PROJECT_SOURCE_DIR}/tests/build/exports.sh"
     $<TARGET_FILE:pumice> ${PUMICE_HEADERS})
@@ -152,6 +160,16 @@ target_compile_options(header_tests PRIVATE -Wall -Wextra -Wpedantic -Werror)
 if(CMAKE_CXX_COMPILER)
     target_compile_features(header_tests PRIVATE cxx_std_17)
     set_target_properties(header_tests PROPERTIES CXX_EXTENSIONS OFF)
+endif()
+
+# The program from outside.
+find_program(PUMICE_PYTHON NAMES python3 HINTS /usr/bin)
+if(PUMICE_PYTHON AND TARGET pumice_cli)
+    foreach(name test_cli test_ocr)
+        pumice_script_test(${name} cli "${PUMICE_PYTHON}"
+            "${PROJECT_SOURCE_DIR}/tests/cli/${name}.py"
+            $<TARGET_FILE:pumice_cli> "${PROJECT_SOURCE_DIR}")
+    endforeach()
 endif()
 
 # The style of the sources, and that each rule finds what it is for.
