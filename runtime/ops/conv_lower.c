@@ -1,255 +1,313 @@
 /* SPDX-License-Identifier: MIT
  *
- * conv_lower.c - convolutions as dispatches. A 1x1 convolution is a matrix product; a dense one
- * with a window is im2col and a matrix product; a depthwise one has its kernel; the rest (groups,
- * transposed) goes through the direct kernel. Two spatial axes at most: three are collapsed where
- * the first is trivial. Tests: tests/ops/test_conv.c.
+ * conv_lower.c - convolutions as dispatches. What is a matrix product goes to matmul_lower.c: 1x1
+ * kernels without stride and pads (weight [o, c] by input [c, pixels]), and kernels that cover the
+ * input ([n, c...] by the weight transposed). The rest has kernels of its own, which need no matrix
+ * of patches. Tests: tests/ops/test_conv.c.
  */
 #include "ops/conv.h"
 
-#include "ops/lower.h"
+#include "ops/axes.h"
 #include "ops/matmul_lower.h"
 #include "../../shaders/push/push_conv.h"
-#include "../../shaders/push/push_im2col.h"
 
 #include <string.h>
 
-/* The matrix of patches is made when it stays below this many elements. */
-#define IM2COL_MOST ((int64_t)1 << 28)
-/* And when a row of weights is worth it. */
-#define IM2COL_MIN_OUT 4
+/* Old CPU drivers (Mesa 22) leave a shader's loops after 65535 iterations in all. */
+#define WIDE_MOST_STEPS 50000
 
-static pum_status read_call(const struct lower_call *call, bool transposed, struct conv *conv)
-{
-    PUM_TRY(conv_read(call->node, &call->inputs[0].desc.shape, &call->inputs[1].desc.shape,
-                      transposed, conv));
-    const struct window *w = &conv->window;
-    if (w->in[0] != 1 || w->out[0] != 1 || w->kernel[0] != 1 || w->begin[0] != 0)
-        return pum_fail(PUM_E_UNSUPPORTED, "no kernel for three spatial axes");
-    for (int32_t i = 1; i < WINDOW_MAX_AXES; i++) {
-        if (w->kernel[i] > UINT16_MAX || w->stride[i] > UINT16_MAX || w->dilation[i] > UINT16_MAX)
-            return pum_fail(PUM_E_UNSUPPORTED, "a kernel, stride or dilation above 65535");
-    }
-    return PUM_OK;
-}
+/* A family of kernels for one convolution. */
+struct launch {
+    const char *family;
+    const struct kernel_number *numbers;
+    int32_t number_count;
+    int64_t columns; /* output pixels that workgroups share out, `phases` times */
+    int64_t phases;
+    double flops;
+};
 
 static bool has_bias(const struct lower_call *call)
 {
-    return call->input_count > 2 && call->inputs[2].value >= 0;
+    return call->input_count > 2 && call->inputs[2].desc.dtype != PUM_DTYPE_NONE;
 }
 
-static bool is_pointwise(const struct conv *conv)
+static bool begins(const char *name, const char *prefix)
+{
+    return strncmp(name, prefix, strlen(prefix)) == 0;
+}
+
+static bool is_lanes(const struct lower_dispatch *dispatch)
+{
+    return strstr(dispatch->row->name, "_lanes_") != NULL;
+}
+
+static bool all_are(const int64_t values[WINDOW_MAX_AXES], int64_t value)
+{
+    return values[0] == value && values[1] == value && values[2] == value;
+}
+
+/* --- Matrix products -------------------------------------------------------------------------- */
+
+/* Fills in the product that this convolution is; false if it is none. */
+static bool as_product(const struct lower_call *call, const struct conv *conv,
+                       struct matmul_problem *problem)
 {
     const struct window *w = &conv->window;
-    bool plain = conv->groups == 1 && conv->taps == 1;
-    for (int32_t i = 1; i < WINDOW_MAX_AXES; i++)
-        plain = plain && w->stride[i] == 1 && w->begin[i] == 0 && w->end[i] == 0;
-    return plain;
-}
-
-/* y[n] = w b[n], b being the input or its patches. */
-static pum_status lower_product(const struct lower_call *call, const struct conv *conv,
-                                const struct lower_value *b)
-{
-    const struct matmul_problem problem = {.m = conv->out_channels,
-                                           .n = conv->out_plane,
-                                           .k = conv->group_in * conv->taps,
-                                           .batch = conv->batch,
-                                           .a_div = 1,
-                                           .a_mod = 1,
-                                           .b_div = 1,
-                                           .b_mod = conv->batch,
-                                           .a = &call->inputs[1],
-                                           .b = b,
-                                           .y = &call->outputs[0],
-                                           .bias = has_bias(call) ? &call->inputs[2] : NULL,
-                                           .bias_row = true,
-                                           .alpha = 1,
-                                           .beta = 1,
-                                           .out = call->outputs[0].desc.shape,
-                                           .row_axis = 1,
-                                           .col_axis = -1};
-    return matmul_lower(call, &problem);
-}
-
-static uint32_t groups_of(const struct lower_dispatch *dispatch, int64_t count)
-{
-    uint32_t size = kernel_get_spec(dispatch->row, dispatch->specs, "WG_X");
-    return (uint32_t)((count + size - 1) / size);
-}
-
-static pum_status lower_patches(const struct lower_call *call, const struct conv *conv)
-{
-    const struct window *w = &conv->window;
-    const struct lower_value *x = &call->inputs[0];
-    int64_t rows = conv->batch * conv->in_channels * conv->taps;
-    struct lower_value patches = {
-        .desc = {x->desc.dtype, {3, {conv->batch, conv->group_in * conv->taps, conv->out_plane}}},
-        .store = x->store};
-    struct lower_dispatch dispatch;
-    PUM_TRY(call->sink->scratch(
-        call->sink, (uint64_t)(rows * conv->out_plane) * store_bytes(x->store), &patches.value));
-    struct lower_call plain = *call; /* the chain belongs to the product */
-    plain.chain = NULL;
-    PUM_TRY(lower_begin(&plain, "im2col", x->store, NULL, 0, &dispatch));
-    int64_t count = rows * w->out[1] * ((w->out[2] + 3) / 4);
-    const struct push_im2col push = {.count = (uint32_t)count,
-                                     .channels = (uint32_t)conv->in_channels,
-                                     .in_h = (int32_t)w->in[1],
-                                     .in_w = (int32_t)w->in[2],
-                                     .out_h = (int32_t)w->out[1],
-                                     .out_w = (int32_t)w->out[2],
-                                     .begin_h = (int32_t)w->begin[1],
-                                     .begin_w = (int32_t)w->begin[2],
-                                     .kernel_h = (int32_t)w->kernel[1],
-                                     .kernel_w = (int32_t)w->kernel[2],
-                                     .stride_h = (int32_t)w->stride[1],
-                                     .stride_w = (int32_t)w->stride[2],
-                                     .dilation_h = (int32_t)w->dilation[1],
-                                     .dilation_w = (int32_t)w->dilation[2]};
-    lower_push(&dispatch, &push, sizeof push);
-    lower_bind(&dispatch, 0, x);
-    lower_bind(&dispatch, 1, &patches);
-    lower_grid(call->caps, groups_of(&dispatch, count), dispatch.groups);
-    PUM_TRY(lower_emit(&plain, &dispatch));
-    return lower_product(call, conv, &patches);
-}
-
-static struct push_conv push_of(const struct lower_call *call, const struct conv *conv,
-                                int64_t count)
-{
-    const struct window *w = &conv->window;
-    return (struct push_conv){.count = (uint32_t)count,
-                              .in_h = (int32_t)w->in[1],
-                              .in_w = (int32_t)w->in[2],
-                              .out_h = (int32_t)w->out[1],
-                              .out_w = (int32_t)w->out[2],
-                              .begin_h = (int32_t)w->begin[1],
-                              .begin_w = (int32_t)w->begin[2],
-                              .kernel_hw = (uint32_t)(w->kernel[1] | w->kernel[2] << 16),
-                              .stride_hw = (uint32_t)(w->stride[1] | w->stride[2] << 16),
-                              .dilation_hw = (uint32_t)(w->dilation[1] | w->dilation[2] << 16),
-                              .group_in = (uint32_t)conv->group_in,
-                              .group_out = (uint32_t)conv->group_out,
-                              .groups = (uint32_t)conv->groups,
-                              .has_bias = has_bias(call)};
-}
-
-/* Binds, pushes, chains and emits a kernel of `count` invocations over weight `weight`. */
-static pum_status emit_conv(const struct lower_call *call, const struct conv *conv, int64_t count,
-                            int32_t weight, struct lower_dispatch *dispatch)
-{
-    if (count > UINT32_MAX || shape_elements(&call->inputs[0].desc.shape) > INT32_MAX)
-        return pum_fail(PUM_E_UNSUPPORTED, "no kernel for that many elements");
-    struct push_conv push = push_of(call, conv, count);
-    lower_push(dispatch, &push, sizeof push);
-    lower_bind(dispatch, 0, &call->inputs[0]);
-    lower_bind_range(dispatch, 1, weight, 0, 0);
-    if (has_bias(call))
-        lower_bind(dispatch, 2, &call->inputs[2]);
-    else
-        lower_bind_range(dispatch, 2, -1, 0, 0);
-    lower_bind(dispatch, 3, &call->outputs[0]);
-    PUM_TRY(lower_chain(call, dispatch, &call->outputs[0].desc.shape, 1, -1));
-    lower_grid(call->caps, groups_of(dispatch, count), dispatch->groups);
-    dispatch->flops = 2.0 * (double)(conv->batch * conv->out_channels) * (double)conv->group_in *
-                      (double)conv->taps * (double)conv->out_plane;
-    return lower_emit(call, dispatch);
-}
-
-static pum_status lower_depthwise(const struct lower_call *call, const struct conv *conv)
-{
-    const struct window *w = &conv->window;
-    const struct kernel_number numbers[] = {
-        {"kernel_w", w->kernel[2]}, {"stride_w", w->stride[2]}, {"dilation_w", w->dilation[2]}};
-    struct lower_dispatch dispatch;
-    PUM_TRY(lower_begin(call, "conv_depthwise", call->inputs[0].store, numbers, 3, &dispatch));
-    kernel_set_spec(dispatch.row, dispatch.specs, "KERNEL_W", (uint32_t)w->kernel[2]);
-    kernel_set_spec(dispatch.row, dispatch.specs, "STRIDE_W", (uint32_t)w->stride[2]);
-    int64_t count = conv->batch * conv->out_channels * w->out[1] * ((w->out[2] + 3) / 4);
-    return emit_conv(call, conv, count, call->inputs[1].value, &dispatch);
-}
-
-/* [o][i][tap], transposed [i][o][tap], to [group][tap][i][o in fours]. */
-struct weight_packing {
-    struct conv conv;
-    bool transposed;
-    enum kernel_store store;
-};
-
-static pum_status pack_weights(void *user, const struct host_tensor *source, void *out)
-{
-    const struct weight_packing *packing = user;
-    const struct conv *c = &packing->conv;
-    int64_t padded = (c->group_out + 3) / 4 * 4;
-    struct host_tensor to = {{packing->store == STORE_F16 ? PUM_DTYPE_F16 : PUM_DTYPE_F32,
-                              {1, {c->groups * c->taps * c->group_in * padded}}},
-                             out};
-    memset(out, 0, (size_t)to.desc.shape.dims[0] * pum_dtype_size(to.desc.dtype));
-    for (int64_t g = 0; g < c->groups; g++) {
-        for (int64_t i = 0; i < c->group_in; i++) {
-            for (int64_t o = 0; o < c->group_out; o++) {
-                int64_t from = packing->transposed ? (g * c->group_in + i) * c->group_out + o
-                                                   : (g * c->group_out + o) * c->group_in + i;
-                for (int64_t t = 0; t < c->taps; t++)
-                    tensor_set_f64(&to, ((g * c->taps + t) * c->group_in + i) * padded + o,
-                                   tensor_get_f64(source, from * c->taps + t));
-            }
-        }
+    bool unpadded = all_are(w->begin, 0) && all_are(w->end, 0) && conv->groups == 1;
+    bool covers = unpadded && conv->out_plane == 1 && all_are(w->dilation, 1);
+    for (int32_t i = 0; i < WINDOW_MAX_AXES; i++)
+        covers = covers && w->kernel[i] == w->in[i];
+    if (!covers && !(unpadded && conv->taps == 1 && all_are(w->stride, 1)))
+        return false;
+    *problem = (struct matmul_problem){.k = conv->group_in * conv->taps,
+                                       .a_div = 1,
+                                       .a_mod = 1,
+                                       .b_div = 1,
+                                       .b_mod = 1,
+                                       .y = &call->outputs[0],
+                                       .bias = has_bias(call) ? &call->inputs[2] : NULL,
+                                       .alpha = 1,
+                                       .beta = 1,
+                                       .out = call->outputs[0].desc.shape};
+    if (covers) { /* [n, c] by [o, c] transposed */
+        problem->m = conv->batch;
+        problem->n = conv->out_channels;
+        problem->batch = 1;
+        problem->trans_b = true;
+        problem->a = &call->inputs[0];
+        problem->b = &call->inputs[1];
+        problem->bias_col = true;
+        problem->row_axis = 0;
+        problem->col_axis = 1;
+    } else { /* [o, c] by [c, pixels], for each n */
+        problem->m = conv->out_channels;
+        problem->n = conv->out_plane;
+        problem->batch = problem->b_mod = conv->batch;
+        problem->a = &call->inputs[1];
+        problem->b = &call->inputs[0];
+        problem->bias_row = true;
+        problem->row_axis = 1;
+        problem->col_axis = w->out[0] == 1 && w->out[1] == 1 ? problem->out.rank - 1 : -1;
     }
+    return true;
+}
+
+/* --- Kernels of their own --------------------------------------------------------------------- */
+
+static pum_status pack(const int64_t values[WINDOW_MAX_AXES], const char *name, uint32_t *out_word)
+{
+    if (values[0] > CONV_MAX_D || values[1] > CONV_MAX_HW || values[2] > CONV_MAX_HW)
+        return pum_fail(PUM_E_UNSUPPORTED, "no kernel for %s of [%lld,%lld,%lld]", name,
+                        (long long)values[0], (long long)values[1], (long long)values[2]);
+    *out_word = CONV_PACK((uint32_t)values[0], (uint32_t)values[1], (uint32_t)values[2]);
     return PUM_OK;
 }
 
-static pum_status lower_direct(const struct lower_call *call, const struct conv *conv,
-                               bool transposed)
+static pum_status fill_push(const struct lower_call *call, const struct conv *conv,
+                            struct push_conv *push)
 {
-    const struct lower_value *w = &call->inputs[1];
-    const struct kernel_number numbers[] = {{"packed", w->data != NULL},
-                                            {"transposed", transposed}};
-    struct lower_dispatch dispatch;
-    int32_t weight = w->value;
-    PUM_TRY(lower_begin(call, "conv_direct", w->store, numbers, 2, &dispatch));
-    if (strstr(dispatch.row->name, "_packed")) {
-        struct weight_packing packing = {*conv, transposed, w->store};
-        int64_t padded = (conv->group_out + 3) / 4 * 4;
-        uint64_t bytes =
-            (uint64_t)(conv->groups * conv->taps * conv->group_in * padded) * store_bytes(w->store);
-        PUM_TRY(call->sink->pack(call->sink, w, transposed ? "conv-transpose" : "conv-direct",
-                                 bytes, pack_weights, &packing, &weight));
+    const struct window *w = &conv->window;
+    *push = (struct push_conv){.in_d = (uint32_t)w->in[0],
+                               .in_h = (uint32_t)w->in[1],
+                               .in_w = (uint32_t)w->in[2],
+                               .out_d = (uint32_t)w->out[0],
+                               .out_h = (uint32_t)w->out[1],
+                               .out_w = (uint32_t)w->out[2],
+                               .group_in = (uint32_t)conv->group_in,
+                               .group_out = (uint32_t)conv->group_out,
+                               .groups = (uint32_t)conv->groups,
+                               .batch = (uint32_t)conv->batch,
+                               .has_bias = has_bias(call)};
+    PUM_TRY(pack(w->kernel, "a kernel", &push->kernel));
+    PUM_TRY(pack(w->stride, "strides", &push->stride));
+    PUM_TRY(pack(w->dilation, "dilations", &push->dilation));
+    return pack(w->begin, "pads", &push->pad);
+}
+
+/* Channels that a workgroup of a direct kernel computes. Without lanes to share the weights' loads,
+ * more would only cost registers, of which GPUs with small subgroups have few. */
+static uint32_t tile_rows(const struct base_caps *caps, int64_t channels, bool lanes)
+{
+    if (lanes && (channels % 24 == 0 || (channels > 16 && channels <= 24)))
+        return 24;
+    if (lanes && channels >= 12)
+        return 16;
+    bool few = !axes_has_cap(caps, BASE_CAP_LANES_WIDE) && caps->subgroup_size < 32;
+    return channels > 4 && !few ? 8 : channels > 2 ? 4 : (uint32_t)channels;
+}
+
+static uint64_t depthwise_groups(const struct conv *conv, struct lower_dispatch *dispatch,
+                                 int64_t width)
+{
+    const struct window *w = &conv->window;
+    uint32_t rows = w->out[1] > 2 ? 4 : (uint32_t)w->out[1];
+    kernel_set_spec(dispatch->row, dispatch->specs, "KERNEL_W", (uint32_t)w->kernel[2]);
+    kernel_set_spec(dispatch->row, dispatch->specs, "STRIDE_W", (uint32_t)w->stride[2]);
+    kernel_set_spec(dispatch->row, dispatch->specs, "ROWS", rows);
+    int64_t blocks = axes_ceil_div(w->out[1], rows) * axes_ceil_div(w->out[2], 4);
+    return (uint64_t)(conv->batch * conv->out_channels * axes_ceil_div(blocks, width));
+}
+
+/* Sets a row's specs; its workgroups. */
+static uint64_t count_groups(const struct lower_call *call, const struct conv *conv,
+                             const struct launch *launch, struct lower_dispatch *dispatch)
+{
+    const struct kernel_row *row = dispatch->row;
+    int64_t images = conv->batch * conv->groups;
+    if (begins(row->name, "conv_tiled_")) {
+        int64_t side = begins(row->name, "conv_tiled_small_") ? 32 : 64;
+        return (uint64_t)(images * axes_ceil_div(conv->group_out, side) *
+                          axes_ceil_div(launch->columns, side));
     }
-    int64_t count = conv->batch * conv->groups * ((conv->group_out + 3) / 4) * conv->out_plane;
-    return emit_conv(call, conv, count, weight, &dispatch);
+    if (axes_has_cap(call->caps, BASE_CAP_LANES_WIDE))
+        kernel_set_spec(row, dispatch->specs, "WG_X", call->caps->subgroup_size);
+    int64_t width = kernel_get_spec(row, dispatch->specs, "WG_X");
+    if (begins(row->name, "conv_depthwise_"))
+        return depthwise_groups(conv, dispatch, width);
+    uint32_t rows = tile_rows(call->caps, conv->group_out, is_lanes(dispatch));
+    kernel_set_spec(row, dispatch->specs, "TILE_M", rows);
+    return (uint64_t)(images * axes_ceil_div(conv->group_out, rows) *
+                      axes_ceil_div(launch->columns, 4 * width) * launch->phases);
+}
+
+/* All images, or (first >= 0) one. */
+static pum_status emit(const struct lower_call *call, const struct conv *conv,
+                       const struct launch *launch, int64_t first)
+{
+    const struct lower_value *x = &call->inputs[0], *y = &call->outputs[0];
+    struct lower_dispatch dispatch;
+    struct push_conv push;
+    PUM_TRY(fill_push(call, conv, &push));
+    PUM_TRY(lower_begin(call, launch->family, x->store, launch->numbers, launch->number_count,
+                        &dispatch));
+    if (first < 0) {
+        lower_bind(&dispatch, 0, x);
+        lower_bind(&dispatch, 3, y);
+    } else {
+        uint64_t bytes = store_bytes(x->store);
+        uint64_t in = (uint64_t)(conv->in_channels * conv->in_plane) * bytes;
+        uint64_t out = (uint64_t)(conv->out_channels * conv->out_plane) * bytes;
+        lower_bind_range(&dispatch, 0, x->value, (uint64_t)first * in, in);
+        lower_bind_range(&dispatch, 3, y->value, (uint64_t)first * out, out);
+    }
+    lower_bind(&dispatch, 1, &call->inputs[1]);
+    if (has_bias(call))
+        lower_bind(&dispatch, 2, &call->inputs[2]);
+    lower_push(&dispatch, &push, sizeof push);
+    PUM_TRY(lower_chain(call, &dispatch, &y->desc.shape, 1, y->desc.shape.rank - 1));
+    lower_grid(call->caps, count_groups(call, conv, launch, &dispatch), dispatch.groups);
+    dispatch.flops = launch->flops * (double)conv->batch;
+    return lower_emit(call, &dispatch);
+}
+
+static pum_status check_values(const struct lower_call *call)
+{
+    const struct lower_value *x = &call->inputs[0], *w = &call->inputs[1], *y = &call->outputs[0];
+    if ((x->store != STORE_F32 && x->store != STORE_F16) || y->store != x->store ||
+        w->store != x->store)
+        return pum_fail(PUM_E_UNSUPPORTED, "no kernel for %s", pum_dtype_name(x->desc.dtype));
+    if (shape_elements(&x->desc.shape) > INT32_MAX || shape_elements(&y->desc.shape) > INT32_MAX ||
+        shape_elements(&w->desc.shape) > INT32_MAX)
+        return pum_fail(PUM_E_UNSUPPORTED, "more than 2^31 elements");
+    if (shape_elements(&x->desc.shape) == 0 || call->caps->subgroup_size == 0)
+        return pum_fail(PUM_E_UNSUPPORTED, "no kernel for an empty input");
+    return PUM_OK;
+}
+
+/* One dispatch, or one for each image where the tensors are larger than a binding. */
+static pum_status launch_all(const struct lower_call *call, const struct conv *conv,
+                             const struct launch *launch)
+{
+    const struct lower_value *x = &call->inputs[0], *y = &call->outputs[0];
+    uint64_t range = call->caps->max_storage_range, images = (uint64_t)conv->batch;
+    uint64_t alignment = call->caps->storage_alignment > 0 ? call->caps->storage_alignment : 1;
+    if (lower_bytes(x) <= range && lower_bytes(y) <= range)
+        return emit(call, conv, launch, -1);
+    /* A chain's operands would have to be cut alike. */
+    if (call->chain || lower_bytes(x) / images % alignment != 0 ||
+        lower_bytes(y) / images % alignment != 0)
+        return pum_fail(PUM_E_UNSUPPORTED, "a tensor is larger than the %llu bytes of a binding",
+                        (unsigned long long)range);
+    struct conv single = *conv;
+    single.batch = 1;
+    for (int64_t i = 0; i < conv->batch; i++)
+        PUM_TRY(emit(call, &single, launch, i));
+    return PUM_OK;
+}
+
+/* What conv_depthwise.comp takes. */
+static bool is_depthwise(const struct conv *conv, bool flat)
+{
+    const struct window *w = &conv->window;
+    return conv->group_in == 1 && conv->groups > 1 && flat && all_are(w->dilation, 1) &&
+           (w->kernel[2] == 3 || w->kernel[2] == 5 || w->kernel[2] == 7) && w->stride[2] <= 2;
+}
+
+static pum_status lower_windows(const struct lower_call *call, const struct conv *conv)
+{
+    const struct window *w = &conv->window;
+    const struct base_caps *caps = call->caps;
+    bool wide = axes_has_cap(caps, BASE_CAP_LANES_WIDE);
+    bool flat = w->in[0] == 1 && w->out[0] == 1 && w->kernel[0] == 1 && w->begin[0] == 0;
+    bool depthwise = is_depthwise(conv, flat);
+    int64_t taps = conv->group_in * conv->taps;
+    if (wide && !depthwise && taps > WIDE_MOST_STEPS)
+        return pum_fail(PUM_E_UNSUPPORTED, "sums of %lld products are too long for a CPU driver",
+                        (long long)taps);
+    const struct kernel_number numbers[] = {
+        {"depthwise", depthwise},
+        {"lanes", w->kernel[1] <= (int64_t)caps->subgroup_size},
+        {"direct", wide || !flat || conv->group_out < 8 || axes_pinned(caps, "conv_direct_")},
+        {"flat", flat},
+        {"w4", taps % 4 == 0},
+        {"registers", caps->subgroup_size >= 32 || axes_pinned(caps, "conv_tiled_")},
+        {"tiles", axes_ceil_div(conv->group_out, 64) * axes_ceil_div(conv->out_plane, 64) *
+                      conv->batch * conv->groups},
+    };
+    const struct launch launch = {.family = "conv",
+                                  .numbers = numbers,
+                                  .number_count = PUM_COUNT_OF(numbers),
+                                  .columns = conv->out_plane,
+                                  .phases = 1,
+                                  .flops = 2.0 * (double)conv->out_channels * (double)taps *
+                                           (double)conv->out_plane};
+    return launch_all(call, conv, &launch);
 }
 
 static pum_status lower_conv(struct lower_call *call)
 {
     struct conv conv;
-    PUM_TRY(read_call(call, false, &conv));
-    const struct window *w = &conv.window;
+    struct matmul_problem problem;
+    PUM_TRY(conv_read(call->node, &call->inputs[0].desc.shape, &call->inputs[1].desc.shape, false,
+                      &conv));
     if (shape_elements(&call->outputs[0].desc.shape) == 0)
         return PUM_OK;
-    if (is_pointwise(&conv))
-        return lower_product(call, &conv, &call->inputs[0]);
-    if (conv.group_in == 1 && w->kernel[2] <= 7 && w->stride[2] <= 3 && w->dilation[2] == 1)
-        return lower_depthwise(call, &conv);
-    int64_t rows = conv.group_in * conv.taps, most = IM2COL_MOST;
-    bool small = conv.batch * rows <= most / (conv.out_plane ? conv.out_plane : 1) &&
-                 (uint64_t)(conv.batch * rows * conv.out_plane) * store_bytes(STORE_F32) <=
-                     call->caps->max_storage_range &&
-                 shape_elements(&call->inputs[0].desc.shape) <= INT32_MAX;
-    if (conv.groups == 1 && conv.out_channels >= IM2COL_MIN_OUT && small && rows > 0)
-        return lower_patches(call, &conv);
-    return lower_direct(call, &conv, false);
+    if (!axes_pinned(call->caps, "conv_") && as_product(call, &conv, &problem))
+        return matmul_lower(call, &problem);
+    PUM_TRY(check_values(call));
+    return lower_windows(call, &conv);
 }
+OP_LOWER_CHAIN(conv, lower_conv);
 
 static pum_status lower_conv_transpose(struct lower_call *call)
 {
     struct conv conv;
-    PUM_TRY(read_call(call, true, &conv));
+    PUM_TRY(conv_read(call->node, &call->inputs[0].desc.shape, &call->inputs[1].desc.shape, true,
+                      &conv));
     if (shape_elements(&call->outputs[0].desc.shape) == 0)
         return PUM_OK;
-    return lower_direct(call, &conv, true);
+    PUM_TRY(check_values(call));
+    if (axes_has_cap(call->caps, BASE_CAP_LANES_WIDE) &&
+        conv.taps > WIDE_MOST_STEPS / (conv.group_in + 1))
+        return pum_fail(PUM_E_UNSUPPORTED, "sums of %lld products are too long for a CPU driver",
+                        (long long)(conv.taps * conv.group_in));
+    struct launch launch = {.family = "conv_transpose", .columns = 1, .phases = 1};
+    for (int32_t i = 0; i < WINDOW_MAX_AXES; i++) {
+        launch.columns *= axes_ceil_div(conv.window.out[i], conv.window.stride[i]);
+        launch.phases *= conv.window.stride[i];
+    }
+    launch.flops = 2.0 * (double)conv.in_channels * (double)conv.in_plane *
+                   (double)(conv.group_out * conv.taps);
+    return launch_all(call, &conv, &launch);
 }
-
-OP_LOWER_CHAIN(conv, lower_conv);
 OP_LOWER_CHAIN(conv_transpose, lower_conv_transpose);

@@ -12,6 +12,10 @@
 
 #include <string.h>
 
+/* Old CPU drivers (Mesa 22) leave a shader's loops after 65535 iterations in all: longer sums are
+ * cut along k. */
+#define WIDE_MOST_K 32768
+
 /* What one dispatch computes: rows, columns and k of each matrix, matrices of the batch. */
 struct part {
     int64_t m0, m, n0, n, k0, k;
@@ -80,6 +84,7 @@ static pum_status begin(const struct lower_call *call, const struct matmul_probl
         {"bn4", !tb && n4},
         {"bt4", tb && k4},
         {"vec", (ta ? m4 : k4) && (tb ? k4 : n4)},
+        {"registers", call->caps->subgroup_size >= 32 || axes_pinned(call->caps, "matmul_tiled_")},
         {"tiles", axes_ceil_div(part->m, 64) * axes_ceil_div(part->n, 64) * part->count},
     };
     return lower_begin(call, "matmul", problem->y->store, numbers, PUM_COUNT_OF(numbers),
@@ -204,6 +209,8 @@ static pum_status emit_cut(const struct lower_call *call, const struct matmul_pr
         columns = part_size(call, q->n, q->k, bytes, columns);
     else
         depth = part_size(call, q->k, q->n, bytes, depth);
+    if (axes_has_cap(call->caps, BASE_CAP_LANES_WIDE))
+        depth = axes_min(depth, WIDE_MOST_K);
     struct part part = {.first = matrix,
                         .count = 1,
                         .a_matrix = matrix / q->a_div % q->a_mod,
@@ -292,7 +299,9 @@ pum_status matmul_lower(const struct lower_call *call, const struct matmul_probl
     uint64_t range = call->caps->max_storage_range;
     if (q.m == 0 || q.n == 0 || q.batch == 0)
         return PUM_OK;
-    if (lower_bytes(q.a) <= range && lower_bytes(q.b) <= range && lower_bytes(q.y) <= range) {
+    bool too_long = axes_has_cap(call->caps, BASE_CAP_LANES_WIDE) && q.k > WIDE_MOST_K;
+    if (!too_long && lower_bytes(q.a) <= range && lower_bytes(q.b) <= range &&
+        lower_bytes(q.y) <= range) {
         struct part whole = {.m = q.m, .n = q.n, .k = q.k, .count = q.batch};
         return emit_part(call, &q, &whole);
     }

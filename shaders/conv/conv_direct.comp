@@ -1,119 +1,168 @@
 // SPDX-License-Identifier: MIT
-//! family  conv_direct
+//! family  conv
 //! push    push_conv
 //! chain
 //! binding x read
 //! binding w read
 //! binding bias read
 //! binding y write
-//! spec    0 WG_X 64 | 32 | 128 | 8
-//! kernel  conv_direct_packed_f32 store=f32 when=packed==1,transposed==0 define=PACKED
-//! kernel  conv_direct_packed_f16 store=f16 needs=f16_storage,f16 when=packed==1,transposed==0 define=PACKED
-//! kernel  conv_direct_f32 store=f32 when=transposed==0
-//! kernel  conv_direct_f16 store=f16 needs=f16_storage,f16 when=transposed==0
-//! kernel  conv_transpose_packed_f32 store=f32 when=packed==1,transposed==1 define=PACKED,TRANSPOSED
-//! kernel  conv_transpose_packed_f16 store=f16 needs=f16_storage,f16 when=packed==1,transposed==1 define=PACKED,TRANSPOSED
-//! kernel  conv_transpose_f32 store=f32 when=transposed==1 define=TRANSPOSED
-//! kernel  conv_transpose_f16 store=f16 needs=f16_storage,f16 when=transposed==1 define=TRANSPOSED
+//! spec    0 WG_X 64 | 32 | 16 | 8 | 4
+//! spec    3 TILE_M 8 | 24 | 16 | 4 | 2 | 1
+//! kernel  conv_lanes_w4_f32 store=f32 needs=lanes_wide,subgroup when=w4==1 define=LANES,W4
+//! kernel  conv_lanes_w4_f16 store=f16 needs=lanes_wide,subgroup,f16_storage when=w4==1 define=LANES,W4
+//! kernel  conv_lanes_f32 store=f32 needs=lanes_wide,subgroup define=LANES
+//! kernel  conv_lanes_f16 store=f16 needs=lanes_wide,subgroup,f16_storage define=LANES
+//! kernel  conv_direct_f32 store=f32 when=direct==1
+//! kernel  conv_direct_f16 store=f16 needs=f16_storage when=direct==1
 //
-// y[n, o, oh, ow] = chain(bias[o] + sum of x[n, i, ih, iw] w[o, i, kh, kw]) with ih = oh*stride -
-// begin + kh*dilation; TRANSPOSED: the taps with oh = ih*stride - begin + kh*dilation, w[i, o, kh, kw].
-// x: [n, groups*group_in, in_h, in_w], y: [n, groups*group_out, out_h, out_w]. PACKED weights lie as
-// [group][tap][i][o], o padded to a multiple of 4, read as vectors.
-// One invocation computes one position of four output channels of a group, in fp32, tap by tap and
-// input channel by input channel. Tails: channels beyond the group are computed and not stored.
+// y[n, o, z, y, x] = chain(bias[o] + sum over c, kz, ky, kx of w[o, c, kz, ky, kx] x[n, g + c, ...]),
+// any stride, dilation, padding and groups: a product of the weights [group_out, taps] and the
+// input's windows [taps, pixels] that are never stored. A workgroup computes TILE_M channels of a
+// group for 4*WG_X output pixels; each invocation has four pixels (WG_X apart) of all channels in
+// registers. No shared memory, no barrier. LANES, for CPU drivers, whose loads are dear: the
+// workgroup is a subgroup, each lane reads its share of the weights (W4: in vectors, taps a multiple
+// of four) and they are handed round by shuffles. fp32 accumulation, taps in ascending order.
 #version 450
 #extension GL_GOOGLE_include_directive : require
+#extension GL_EXT_control_flow_attributes : require
+#if defined(LANES)
+#extension GL_KHR_shader_subgroup_basic : require
+#extension GL_KHR_shader_subgroup_shuffle : require
+#endif
 #include "dtype.glsl"
 #include "grid.glsl"
+#include "push_chain.h"
 #include "push_conv.h"
 
-#define CHAIN_BINDING 4
-#include "chain.glsl"
-
 layout(local_size_x_id = 0) in;
+layout(constant_id = 0) const uint WG_X = 64;
+layout(constant_id = 3) const uint TILE_M = 8;
 layout(push_constant, std430) uniform Push { push_conv p; push_chain chain; };
-layout(binding = 0, std430) readonly restrict buffer X { T x[]; };
-#if defined(PACKED)
-layout(binding = 1, std430) readonly restrict buffer W { T_VEC4 w[]; };
+layout(binding = 0, std430) readonly restrict buffer Input { T x[]; };
+#if defined(W4)
+layout(binding = 1, std430) readonly restrict buffer Weight { T_VEC4 w[]; };
 #else
-layout(binding = 1, std430) readonly restrict buffer W { T w[]; };
+layout(binding = 1, std430) readonly restrict buffer Weight { T w[]; };
 #endif
 layout(binding = 2, std430) readonly restrict buffer Bias { T bias[]; };
-layout(binding = 3, std430) writeonly restrict buffer Y { T y[]; };
+layout(binding = 3, std430) writeonly restrict buffer Output { T y[]; };
+#define CHAIN_BINDING 4
+#include "conv_finish.glsl"
 
-// The four weights of output channels o.. of `group` for a tap and an input channel.
-vec4 weights(uint group, uint tap, uint taps, uint i, uint o) {
-#if defined(PACKED)
-    return vec4(w[((group * taps + tap) * p.group_in + i) * ((p.group_out + 3) / 4) + o / 4]);
-#else
-    vec4 v = vec4(0.0);
-    for (uint c = 0; c < min(4u, p.group_out - o); c++)
-#if defined(TRANSPOSED)
-        v[c] = float(w[((group * p.group_in + i) * p.group_out + o + c) * taps + tap]);
-#else
-        v[c] = float(w[((group * p.group_out + o + c) * p.group_in + i) * taps + tap]);
-#endif
-    return v;
-#endif
-}
+const uint SHARES = (TILE_M + WG_X - 1) / WG_X; // channels whose weights a lane reads for all
 
-// The input position that a tap reads for an output position, or -1.
-int source(int position, int tap, int begin, int stride, int dilation, int size) {
-#if defined(TRANSPOSED)
-    int t = position + begin - tap * dilation;
-    int s = t / stride;
-    return t < 0 || s * stride != t || s >= size ? -1 : s;
-#else
-    int s = position * stride - begin + tap * dilation;
-    return s < 0 || s >= size ? -1 : s;
-#endif
+// A tap: channel in the group and place in the kernel, counted up.
+struct Tap {
+    uint c, z, y, x;
+};
+
+void advance(inout Tap tap) {
+    tap.x++;
+    bool carry = tap.x == CONV_W(p.kernel);
+    tap.x = carry ? 0 : tap.x;
+    tap.y += carry ? 1 : 0;
+    carry = tap.y == CONV_H(p.kernel);
+    tap.y = carry ? 0 : tap.y;
+    tap.z += carry ? 1 : 0;
+    carry = tap.z == CONV_D(p.kernel);
+    tap.z = carry ? 0 : tap.z;
+    tap.c += carry ? 1 : 0;
 }
 
 void main() {
-    uint id = linear_group() * gl_WorkGroupSize.x + gl_LocalInvocationID.x;
-    if (id >= p.count)
+    uint group = linear_group(), lane = gl_LocalInvocationID.x;
+    uint plane = p.in_d * p.in_h * p.in_w, pixels = p.out_d * p.out_h * p.out_w;
+    uint taps = p.group_in * CONV_D(p.kernel) * CONV_H(p.kernel) * CONV_W(p.kernel);
+    uint row_tiles = (p.group_out + TILE_M - 1) / TILE_M;
+    uint col_tiles = (pixels + 4 * WG_X - 1) / (4 * WG_X);
+    uint row0 = group % row_tiles * TILE_M;
+    uint col0 = group / row_tiles % col_tiles * 4 * WG_X + lane;
+    uint image = group / row_tiles / col_tiles; // of a group
+    if (image >= p.batch * p.groups)
         return;
-    uint out_plane = uint(p.out_h * p.out_w), in_plane = uint(p.in_h * p.in_w);
-    uint blocks = (p.group_out + 3) / 4;
-    uint position = id % out_plane;
-    uint rest = id / out_plane;
-    uint o = rest % blocks * 4;
-    rest /= blocks;
-    uint group = rest % p.groups;
-    uint sample_index = rest / p.groups;
-    int oh = int(position / uint(p.out_w)), ow = int(position % uint(p.out_w));
-    int kernel_h = int(p.kernel_hw & 0xffffu), kernel_w = int(p.kernel_hw >> 16);
-    uint taps = uint(kernel_h * kernel_w);
-    uint x_base = (sample_index * p.groups + group) * p.group_in * in_plane;
+    uint in_base = image * p.group_in * plane;
+    uint first_channel = image % p.groups * p.group_out;
 
-    vec4 sum = vec4(0.0);
-    for (int kh = 0; kh < kernel_h; kh++) {
-        int ih = source(oh, kh, p.begin_h, int(p.stride_hw & 0xffffu),
-                        int(p.dilation_hw & 0xffffu), p.in_h);
-        if (ih < 0)
-            continue;
-        for (int kw = 0; kw < kernel_w; kw++) {
-            int iw = source(ow, kw, p.begin_w, int(p.stride_hw >> 16), int(p.dilation_hw >> 16),
-                            p.in_w);
-            if (iw < 0)
-                continue;
-            uint at = x_base + uint(ih * p.in_w + iw);
-            uint tap = uint(kh * kernel_w + kw);
-            for (uint i = 0; i < p.group_in; i++) {
-                sum += float(x[at]) * weights(group, tap, taps, i, o);
-                at += in_plane;
+    int at[4], ys[4], xs[4], zs[4]; // where the windows begin
+    [[unroll]] for (uint j = 0; j < 4; j++) {
+        uint pixel = min(col0 + j * WG_X, pixels - 1);
+        uint row = pixel / p.out_w;
+        xs[j] = int((pixel - row * p.out_w) * CONV_W(p.stride)) - int(CONV_W(p.pad));
+        ys[j] = int(row % p.out_h * CONV_H(p.stride)) - int(CONV_H(p.pad));
+        zs[j] = int(row / p.out_h * CONV_D(p.stride)) - int(CONV_D(p.pad));
+        at[j] = (zs[j] * int(p.in_h) + ys[j]) * int(p.in_w) + xs[j];
+    }
+#if defined(LANES)
+    uint shares[SHARES];
+    [[unroll]] for (uint q = 0; q < SHARES; q++)
+        shares[q] = (first_channel + min(row0 + q * WG_X + lane, p.group_out - 1)) * taps;
+#else
+    uint rows[TILE_M];
+    [[unroll]] for (uint i = 0; i < TILE_M; i++)
+        rows[i] = (first_channel + min(row0 + i, p.group_out - 1)) * taps;
+#endif
+
+    vec4 sum[TILE_M];
+    [[unroll]] for (uint i = 0; i < TILE_M; i++)
+        sum[i] = vec4(0.0);
+    Tap tap = Tap(0, 0, 0, 0);
+    for (uint t = 0; t < taps; t += 4) {
+#if defined(W4)
+        const uint steps = 4;
+#else
+        uint steps = min(taps - t, 4);
+#endif
+#if defined(LANES)
+        vec4 share[SHARES];
+        [[unroll]] for (uint q = 0; q < SHARES; q++) {
+#if defined(W4)
+            share[q] = vec4(w[(shares[q] + t) / 4]);
+#else
+            [[unroll]] for (uint u = 0; u < 4; u++)
+                share[q][u] = float(w[shares[q] + min(t + u, taps - 1)]);
+#endif
+        }
+#endif
+        [[dont_unroll]] for (uint u = 0; u < steps; u++) {
+            int dz = int(tap.z * CONV_D(p.dilation)), dy = int(tap.y * CONV_H(p.dilation));
+            int dx = int(tap.x * CONV_W(p.dilation));
+            int base = int(in_base + tap.c * plane) + (dz * int(p.in_h) + dy) * int(p.in_w) + dx;
+            vec4 v;
+            [[unroll]] for (uint j = 0; j < 4; j++) {
+                bool inside = uint(xs[j] + dx) < p.in_w && uint(ys[j] + dy) < p.in_h &&
+                              uint(zs[j] + dz) < p.in_d;
+                float e = float(x[inside ? base + at[j] : 0]);
+                v[j] = inside ? e : 0.0;
+            }
+            advance(tap);
+#if defined(LANES)
+            float mine[SHARES];
+            [[unroll]] for (uint q = 0; q < SHARES; q++)
+                mine[q] = component(share[q], u);
+#endif
+            [[unroll]] for (uint i = 0; i < TILE_M; i++) {
+#if defined(LANES)
+                float weight = subgroupShuffle(mine[i / WG_X], i % WG_X);
+#else
+                float weight = float(w[rows[i] + t + u]);
+#endif
+                sum[i] += weight * v;
             }
         }
     }
-    uint row = group * p.group_out + o;
-    uint index = (sample_index * p.groups * p.group_out + row) * out_plane + position;
-    uint wanted = min(4u, p.group_out - o);
-    for (uint c = 0; c < wanted; c++) {
-        float v = sum[c];
-        if (p.has_bias != 0)
-            v += float(bias[row + c]);
-        y[index] = T(chain_apply(v, index, row + c, 0, chain));
-        index += out_plane;
+
+    uint tile_rows = min(TILE_M, p.group_out - row0);
+    [[dont_unroll]] for (uint i = 0; i < tile_rows; i++) {
+        vec4 v = sum[0];
+        [[unroll]] for (uint j = 1; j < TILE_M; j++)
+            v = i == j ? sum[j] : v;
+        uint row = row0 + i;
+        [[dont_unroll]] for (uint j = 0; j < 4; j++) {
+            uint pixel = col0 + j * WG_X;
+            if (pixel < pixels) {
+                uint index = (image * p.group_out + row) * pixels + pixel;
+                y[index] = T(conv_finish(component(v, j), index, first_channel + row));
+            }
+        }
     }
 }

@@ -6,22 +6,21 @@
 //! binding w read
 //! binding bias read
 //! binding y write
-//! binding e0 read
-//! binding e1 read
-//! kernel  conv_tiled_w4_f32 store=f32 when=tiled==1,w4==1,subgroup>=32,tiles>=32 define=W4
-//! kernel  conv_tiled_w4_f16 store=f16 needs=f16_storage when=tiled==1,w4==1,subgroup>=32,tiles>=32 define=W4
-//! kernel  conv_tiled_f32 store=f32 when=tiled==1,subgroup>=32,tiles>=32
-//! kernel  conv_tiled_f16 store=f16 needs=f16_storage when=tiled==1,subgroup>=32,tiles>=32
-//! kernel  conv_tiled_small_f32 store=f32 when=tiled==1 define=SMALL
-//! kernel  conv_tiled_small_f16 store=f16 needs=f16_storage when=tiled==1 define=SMALL
+//! kernel  conv_tiled_w4_f32 store=f32 when=flat==1,w4==1,registers==1,tiles>=32 define=W4
+//! kernel  conv_tiled_w4_f16 store=f16 needs=f16_storage when=flat==1,w4==1,registers==1,tiles>=32 define=W4
+//! kernel  conv_tiled_f32 store=f32 when=flat==1,registers==1,tiles>=32
+//! kernel  conv_tiled_f16 store=f16 needs=f16_storage when=flat==1,registers==1,tiles>=32
+//! kernel  conv_tiled_small_f32 store=f32 when=flat==1 define=SMALL
+//! kernel  conv_tiled_small_f16 store=f16 needs=f16_storage when=flat==1 define=SMALL
 //
 // y[n, o, y, x] = chain(bias[o] + sum over c, ky, kx of w[o, c, ky, kx] x[n, g + c, ...]), up to two
 // spatial axes, for GPUs: the product of the weights [group_out, taps] and the input's windows
 // [taps, pixels], which are gathered slab by slab into shared memory. A workgroup computes a tile of
 // BM channels by BN pixels (64x64 by 128 invocations; SMALL 32x32 by 64), an invocation RM x 4. An
-// invocation gathers one pixel's values at eight taps in a row, counting the tap up. W4: weights are
+// invocation gathers one pixel's values at half a slab's taps, counting the tap up. W4: weights are
 // read in vectors, taps a multiple of four. At most 9 KB shared memory. fp32 accumulation, taps in
-// ascending order; outside the input and behind the last tap zeros are read.
+// ascending order; outside the input and behind the last tap zeros are read. Blocks of 8x4 need many
+// registers: devices with subgroups below 32 (which have few) get SMALL.
 #version 450
 #extension GL_GOOGLE_include_directive : require
 #extension GL_EXT_control_flow_attributes : require
@@ -34,14 +33,16 @@
 #define BM 32
 #define BN 32
 #define RM 4
+#define BK 8
 #else
 #define BM 64
 #define BN 64
 #define RM 8
-#endif
 #define BK 16
+#endif
 #define GROUP (BM / RM * BN / 4) // 128 or 64: two invocations a pixel
 #define PARTS_W (BM * BK / 4 / GROUP)
+#define RUN (BK / 2) // taps that an invocation gathers
 
 layout(local_size_x = GROUP) in;
 layout(push_constant, std430) uniform Push { push_conv p; push_chain chain; };
@@ -105,12 +106,12 @@ void main() {
     int in_y = int(pixel / p.out_w * CONV_H(p.stride)) - int(CONV_H(p.pad));
     int in_x = int(pixel % p.out_w * CONV_W(p.stride)) - int(CONV_W(p.pad));
     int in_base = int(image * p.group_in * plane);
-    uint my_tap = thread / BN * 8;
-    Tap tap = tap_of(my_tap), skip = tap_of(8);
+    uint my_tap = thread / BN * RUN;
+    Tap tap = tap_of(my_tap), skip = tap_of(RUN);
     uint my_row = thread / (BN / 4) * RM, my_col = thread % (BN / 4) * 4;
 
     vec4 next_w[PARTS_W];
-    float next_x[8];
+    float next_x[RUN];
     vec4 sum[RM];
     [[unroll]] for (uint i = 0; i < RM; i++)
         sum[i] = vec4(0.0);
@@ -122,7 +123,7 @@ void main() {
                 [[unroll]] for (uint u = 0; u < 4; u++)
                     slab_w[k + u][row / 4][row % 4] = next_w[i][u];
             }
-            [[unroll]] for (uint u = 0; u < 8; u++)
+            [[unroll]] for (uint u = 0; u < RUN; u++)
                 slab_x[my_tap + u][thread % BN] = next_x[u];
             barrier();
         }
@@ -132,7 +133,7 @@ void main() {
                 next_w[i] = weights(first_channel + min(row, p.group_out - 1),
                                     t + part % (BK / 4) * 4, taps);
             }
-            [[unroll]] for (uint u = 0; u < 8; u++) {
+            [[unroll]] for (uint u = 0; u < RUN; u++) {
                 int at_y = in_y + int(tap.y * CONV_H(p.dilation));
                 int at_x = in_x + int(tap.x * CONV_W(p.dilation));
                 bool inside = tap.c < p.group_in && uint(at_y) < p.in_h && uint(at_x) < p.in_w;

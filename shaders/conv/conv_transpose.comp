@@ -6,8 +6,6 @@
 //! binding w read
 //! binding bias read
 //! binding y write
-//! binding e0 read
-//! binding e1 read
 //! spec    0 WG_X 64 | 32 | 16 | 8 | 4
 //! spec    3 TILE_M 8 | 24 | 16 | 4 | 2 | 1
 //! kernel  conv_transpose_lanes_f32 store=f32 needs=lanes_wide,subgroup define=LANES
@@ -45,6 +43,8 @@ layout(binding = 3, std430) writeonly restrict buffer Output { T y[]; };
 #include "conv_finish.glsl"
 
 const uint SHARES = (TILE_M + WG_X - 1) / WG_X; // channels whose weights a lane reads for all
+
+int floor_divide(int a, int b) { return a >= 0 ? a / b : -((b - 1 - a) / b); }
 
 uvec3 unpack(uint word) { return uvec3(CONV_W(word), CONV_H(word), CONV_D(word)); }
 
@@ -88,8 +88,9 @@ void main() {
     for (uint tap = 0; tap < kernel_taps; tap++) {
         uvec3 k = uvec3(tap % kernel.x, tap / kernel.x % kernel.y, tap / kernel.x / kernel.y);
         ivec3 shift = ivec3(phase + pad) - ivec3(k * dilation);
-        // Windows begin at place + shift / stride, if that is whole.
-        ivec3 whole = ivec3(floor(vec3(shift) / vec3(stride) + 0.5 / vec3(stride)));
+        // The input's place is place + shift / stride, if that is whole.
+        ivec3 whole = ivec3(floor_divide(shift.x, int(stride.x)), floor_divide(shift.y, int(stride.y)),
+                            floor_divide(shift.z, int(stride.z)));
         bool hit = whole * ivec3(stride) == shift;
         ivec4 at;
         bvec4 inside;
