@@ -19,8 +19,8 @@
 //
 // y = softmax(q k^T * scale + mask) v, for CPU drivers: no shared memory, no barrier. Layouts:
 // push_attention.h. One invocation takes one query and V_BLOCK columns of v; with more columns the
-// scores are calculated again for each block of them. Keys go in blocks, the softmax runs along: the
-// maximum and the sum so far, and what was added up before is scaled when the maximum grows
+// scores are calculated again for each block of them. Keys go in blocks, the softmax runs along:
+// the maximum and the sum so far, and what was added up before is scaled when the maximum grows
 // (Dao et al., FlashAttention, 2022). With LANES a workgroup is one subgroup, of queries of one
 // head: each lane loads one key of a block and hands it round by shuffles, because loads are dear
 // there. Accumulates in fp32. Tails: queries and keys outside read the last one; such keys have

@@ -15,8 +15,8 @@ static const char help[] =
     "FOLDER holds the parameters under the names of BERT's files (weights/embeddings.\n"
     "word_embeddings.weight.npy, ...), config.txt with heads, layers and eps, and cases:\n"
     "caseN/in/{input_ids,token_type_ids,attention_mask}.npy, int64 [batch, length], and\n"
-    "caseN/out/{last_hidden_state,pooler_output}.npy. Every case is run, and the largest difference\n"
-    "from the stored outputs is printed. Exits 1 when it is too large, 77 without a device.\n"
+    "caseN/out/{last_hidden_state,pooler_output}.npy. Every case is run, and the largest\n"
+    "difference from the stored outputs is printed. Exits 1 when it is too large, 77 without a device.\n"
     "\n"
     "  bert tests/data/torch/bert\n"
     "\n"
@@ -25,8 +25,8 @@ static const char help[] =
     "     size is planned once.\n"
     "  2. The first `length` rows of the position table are a Slice whose end is the input's own\n"
     "     Shape. Operators without a shorthand are added by pum_node under their ONNX names.\n"
-    "  3. attention_mask (1 token, 0 padding) becomes (1 - mask) * -10000, which pum_attention adds\n"
-    "     to the scores: [batch, 1, 1, length], broadcast over heads and queries.\n"
+    "  3. attention_mask (1 token, 0 padding) becomes (1 - mask) * -10000, which pum_attention\n"
+    "     adds to the scores: [batch, 1, 1, length], broadcast over heads and queries.\n"
     "PUMICE_DEVICE chooses the device; `pumice devices` lists them.\n";
 
 /* What the functions below share. */

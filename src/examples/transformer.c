@@ -24,9 +24,9 @@ static const char help[] =
     "  transformer tests/data/torch/transformer\n"
     "\n"
     "How it works (src/examples/transformer.c):\n"
-    "  1. Source and target have lengths of their own, both symbols: one session serves all sizes.\n"
-    "  2. PyTorch stores the projections of query, key and value in one matrix, in_proj_weight; its\n"
-    "     thirds become three constants that borrow the same memory.\n"
+    "  1. Source and target have lengths of their own, both symbols: one session serves all.\n"
+    "  2. PyTorch stores the projections of query, key and value in one matrix, in_proj_weight;\n"
+    "     its thirds become three constants that borrow the same memory.\n"
     "  3. attend() is self-attention when both arguments are the same, and attention over the\n"
     "     encoder's result otherwise. `causal` hides later tokens; no mask tensor is needed.\n"
     "PUMICE_DEVICE chooses the device; `pumice devices` lists them.\n";
