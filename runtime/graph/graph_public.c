@@ -17,7 +17,14 @@ pum_status pum_graph_create(pum_context *context, pum_graph **out_graph)
     *out_graph = NULL;
     if (context == NULL)
         return pum_fail(PUM_E_ARGUMENT, "pum_graph_create: the context is NULL");
-    return graph_create(context, out_graph);
+    PUM_TRY(graph_create(context, out_graph));
+    /* Tensor 0 stays unused, so that a zero in a parameter struct is no value. */
+    const struct tensor_desc none = {.dtype = PUM_DTYPE_NONE};
+    if (graph_add_tensor(*out_graph, "", &none) == GRAPH_NONE) {
+        graph_release(out_graph);
+        return PUM_E_MEMORY;
+    }
+    return PUM_OK;
 }
 
 void pum_graph_destroy(pum_graph **graph)
@@ -276,7 +283,7 @@ static pum_status add_output(struct pum_graph *graph, const char *name, pum_valu
 {
     if (name == NULL || name[0] == '\0')
         return pum_fail(PUM_E_ARGUMENT, "an output has no name");
-    if (value < 0 || value >= graph->tensor_count)
+    if (value <= 0 || value >= graph->tensor_count)
         return pum_fail(PUM_E_ARGUMENT, "output '%.200s' is no value of this graph", name);
     if (graph->output_count >= GRAPH_MAX_PORTS)
         return pum_fail(PUM_E_UNSUPPORTED, "more than %d outputs", GRAPH_MAX_PORTS);
@@ -346,7 +353,7 @@ static void describe(const struct graph_tensor *tensor, pum_port_info *out_info)
 pum_status pum_graph_get_value(const pum_graph *graph, pum_value value, pum_port_info *out_info)
 {
     *out_info = (pum_port_info){0};
-    if (graph == NULL || value < 0 || value >= graph->tensor_count)
+    if (graph == NULL || value <= 0 || value >= graph->tensor_count)
         return pum_fail(PUM_E_ARGUMENT, "value %d is not in the graph", value);
     describe(&graph->tensors[value], out_info);
     return PUM_OK;

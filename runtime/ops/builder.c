@@ -38,7 +38,7 @@ static pum_status check_inputs(const struct pum_graph *graph, const struct op_ro
         pum_value value = params->inputs[i];
         if (value >= graph->tensor_count || value < PUM_NO_VALUE)
             return pum_fail(PUM_E_ARGUMENT, "input %d is no value of this graph", i);
-        if (value == PUM_NO_VALUE && (i < row->min_inputs || row->max_inputs < 0))
+        if (value <= 0 && (i < row->min_inputs || row->max_inputs < 0))
             return pum_fail(PUM_E_ARGUMENT, "input %d is missing", i);
     }
     return PUM_OK;
@@ -182,7 +182,13 @@ static pum_status add_checked(struct pum_graph *graph, int32_t op, const char *n
     PUM_TRY(check_inputs(graph, row, params));
     PUM_TRY(check_attrs(params));
     PUM_TRY(add_outputs(graph, params, name, output_count, out_values));
-    int32_t node = graph_add_node(graph, op, name, params->inputs, params->input_count, out_values,
+    int32_t *inputs =
+        base_arena_alloc(&graph->arena, (size_t)params->input_count + 1, sizeof *inputs);
+    if (inputs == NULL)
+        return PUM_E_MEMORY;
+    for (int32_t i = 0; i < params->input_count; i++) /* 0, a field left out, is no value either */
+        inputs[i] = params->inputs[i] > 0 ? params->inputs[i] : GRAPH_NONE;
+    int32_t node = graph_add_node(graph, op, name, inputs, params->input_count, out_values,
                                   output_count, params->attrs, params->attr_count);
     return node == GRAPH_NONE ? full_or_memory(graph) : PUM_OK;
 }

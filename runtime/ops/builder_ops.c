@@ -27,7 +27,7 @@ static pum_value node_of(pum_graph *graph, const char *op, const pum_value *inpu
 {
     pum_value value = PUM_NO_VALUE;
 
-    while (input_count > 1 && inputs[input_count - 1] == PUM_NO_VALUE)
+    while (input_count > 1 && inputs[input_count - 1] <= 0)
         input_count--;
     (void)pum_node(graph,
                    &(pum_node_params){.op = op,

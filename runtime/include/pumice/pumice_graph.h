@@ -25,7 +25,7 @@
 extern "C" {
 #endif
 
-/* A tensor of a graph. Negative: none. */
+/* A tensor of a graph, from 1. Zero or negative: none. */
 typedef int32_t pum_value;
 #define PUM_NO_VALUE ((pum_value)-1)
 
@@ -118,7 +118,7 @@ typedef struct pum_attr {
 typedef struct pum_node_params {
     const char *op;   /* as docs/operators.md lists it, "Conv"; semantics are ONNX opset 17's */
     const char *name; /* for messages; NULL: made up */
-    const pum_value *inputs; /* PUM_NO_VALUE: this optional input is absent */
+    const pum_value *inputs; /* PUM_NO_VALUE or 0: this optional input is absent */
     int32_t input_count;
     const pum_attr *attrs;
     int32_t attr_count;
