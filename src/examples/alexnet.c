@@ -20,7 +20,7 @@ static const char help[] =
     "\n"
     "How it works (src/examples/alexnet.c):\n"
     "  1. A table says what a layer is: its place in PyTorch's nn.Sequential, stride, padding,\n"
-    "     and whether a pooling of 3 by 3 follows. Channels and kernel sizes are the weights' own.\n"
+    "     and whether a pooling of 3 by 3 follows. Channels and kernel sizes are the weights'.\n"
     "  2. pum_conv, pum_relu and pum_max_pool add it; steps that fit together become one kernel.\n"
     "  3. pum_reshape makes a row of features of each image: 0 copies the batch, -1 is the rest.\n"
     "PUMICE_DEVICE chooses the device; `pumice devices` lists them.\n";
