@@ -44,7 +44,7 @@ pum_status exec_session_create(struct pum_device *device, struct pum_graph *grap
     PUM_TRY_GOTO(graph_clone(graph, &session->graph), fail);
     PUM_TRY_GOTO(passes_load(session->graph), fail);
     for (int32_t i = 0; i < session->graph->tensor_count; i++)
-        session->graph->tensors[i].base_id = i;
+        session->graph->tensors[i].base_id = session->graph->tensors[i].data ? i : -1;
     PUM_TRY_GOTO(make_inputs(session), fail);
     *out_session = session;
     return PUM_OK;

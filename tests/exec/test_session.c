@@ -275,6 +275,42 @@ static void odd_outputs(void **state)
     pum_session_destroy(&session);
 }
 
+/* x + positions[:n]: a constant that planning makes for one length is not the next length's. */
+static void constants_of_a_plan_stay_its_own(void **state)
+{
+    (void)state;
+    static const float positions[8] = {10, 20, 30, 40, 50, 60, 70, 80};
+    pum_graph *g;
+    test_must(pum_graph_create(context, &g));
+    pum_value x = pum_input(g, "x", PUM_DTYPE_F32, 1, (int64_t[]){PUM_DIM(g, "n")});
+    pum_value table = pum_constant_f32(g, "p", 1, (int64_t[]){8}, positions);
+    pum_value length = pum_op1(g, "Shape", x), begin = pum_ints(g, 1, (int64_t[]){-1}), part;
+    pum_value end = pum_mul(g, length, pum_ints(g, 1, (int64_t[]){-1}));
+    end = pum_op2(g, "Sub", end, pum_ints(g, 1, (int64_t[]){1})); /* the last n, backwards */
+    pum_value axes = pum_ints(g, 1, (int64_t[]){0}), steps = begin;
+    pum_value inputs[5] = {table, begin, end, axes, steps};
+    test_must(pum_node(g,
+                       &(pum_node_params){.op = "Slice", .inputs = inputs, .input_count = 5},
+                       &part));
+    pum_output(g, "y", pum_add(g, x, part));
+    test_must(pum_graph_finish(g));
+    pum_session *session;
+    test_must(pum_session_create(device, g, NULL, &session));
+    pum_graph_destroy(&g);
+    const int64_t lengths[] = {3, 5, 3, 8, 1};
+    for (size_t l = 0; l < sizeof lengths / sizeof lengths[0]; l++) {
+        int64_t n = lengths[l];
+        float values[8] = {1, 2, 3, 4, 5, 6, 7, 8};
+        pum_tensor in = {PUM_DTYPE_F32, 1, {n}, values, (size_t)n * sizeof(float)}, out;
+        test_must(pum_session_set_input(session, 0, &in));
+        test_must(pum_session_run(session));
+        test_must(pum_session_get_output(session, 0, &out));
+        for (int64_t i = 0; i < n; i++)
+            assert_float_equal(((float *)out.data)[i], values[i] + positions[7 - i], 0);
+    }
+    pum_session_destroy(&session);
+}
+
 /* int64 that the device holds in 32 bits: a value beyond them is an error, and the next run works.
  */
 static void wide_integers_are_checked(void **state)
@@ -374,6 +410,7 @@ int main(void)
         cmocka_unit_test(wrong_inputs_are_named),
         cmocka_unit_test(host_steps_between_device_steps),
         cmocka_unit_test(odd_outputs),
+        cmocka_unit_test(constants_of_a_plan_stay_its_own),
         cmocka_unit_test(wide_integers_are_checked),
         cmocka_unit_test(host_memory_runs_out_everywhere),
         cmocka_unit_test(device_memory_runs_out_everywhere),
