@@ -170,7 +170,8 @@ static pum_status emit_part(const struct lower_call *call, const struct matmul_p
     return lower_emit(&last_of_k, &dispatch);
 }
 
-/* The greatest part of `whole` rows of `row_bytes` bytes that can be bound, a multiple of `step`. */
+/* The greatest part, at most `most`, of `whole` rows of `row_elems` elements that can be bound; a
+ * multiple of what alignment asks for. */
 static int64_t part_size(const struct lower_call *call, int64_t whole, int64_t row_elems,
                          uint64_t elem_bytes, int64_t most)
 {

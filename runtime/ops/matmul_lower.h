@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
  * matmul_lower.h - matrix products as dispatches, for MatMul, Gemm and the convolutions that are
- * one. Chooses a kernel row and cuts what the device cannot bind at once: by matrices, rows, columns
- * (B stored transposed) or along k, adding up. Tests: tests/ops/test_matmul.c.
+ * one. Chooses a kernel row and cuts what the device cannot bind at once: by matrices, rows,
+ * columns (B stored transposed) or along k, adding up. Tests: tests/ops/test_matmul.c.
  */
 #ifndef PUM_OPS_MATMUL_LOWER_H
 #define PUM_OPS_MATMUL_LOWER_H

@@ -17,10 +17,11 @@
 //
 // y[n, o, y, x] = chain(bias[o] + sum over ky, kx of w[o, ky, kx] x[n, o / group_out, ...]): groups
 // of one input channel, two spatial axes, no dilation. An invocation computes ROWS rows by four
-// neighbouring pixels of one channel; it goes down the input's rows, has the part that its pixels see
-// in registers, and uses it for all its rows of the output. No shared memory, no barrier. LANES, for
-// CPU drivers: the workgroup is a subgroup with at least as many lanes as the kernel has rows; lane
-// ky holds that row of weights. fp32 accumulation, rows of the kernel in ascending order.
+// neighbouring pixels of one channel; it goes down the input's rows, has the part that its pixels
+// see in registers, and uses it for all its rows of the output. No shared memory, no barrier.
+// LANES, for CPU drivers: the workgroup is a subgroup with at least as many lanes as the kernel has
+// rows; lane ky holds that row of weights. fp32 accumulation, rows of the kernel in ascending
+// order.
 #version 450
 #extension GL_GOOGLE_include_directive : require
 #extension GL_EXT_control_flow_attributes : require

@@ -15,13 +15,14 @@
 //! kernel  conv_direct_f32 store=f32 when=direct==1
 //! kernel  conv_direct_f16 store=f16 needs=f16_storage when=direct==1
 //
-// y[n, o, z, y, x] = chain(bias[o] + sum over c, kz, ky, kx of w[o, c, kz, ky, kx] x[n, g + c, ...]),
-// any stride, dilation, padding and groups: a product of the weights [group_out, taps] and the
-// input's windows [taps, pixels] that are never stored. A workgroup computes TILE_M channels of a
-// group for 4*WG_X output pixels; each invocation has four pixels (WG_X apart) of all channels in
+// y[n, o, z, y, x] = chain(bias[o] + sum over c, kz, ky, kx of w[o, c, kz, ky, kx] x[n, g + c,
+// ...]), any stride, dilation, padding and groups: a product of the weights [group_out, taps] and
+// the input's windows [taps, pixels] that are never stored. A workgroup computes TILE_M channels of
+// a group for 4*WG_X output pixels; each invocation has four pixels (WG_X apart) of all channels in
 // registers. No shared memory, no barrier. LANES, for CPU drivers, whose loads are dear: the
-// workgroup is a subgroup, each lane reads its share of the weights (W4: in vectors, taps a multiple
-// of four) and they are handed round by shuffles. fp32 accumulation, taps in ascending order.
+// workgroup is a subgroup, each lane reads its share of the weights (W4: in vectors, taps a
+// multiple of four) and they are handed round by shuffles. fp32 accumulation, taps in ascending
+// order.
 #version 450
 #extension GL_GOOGLE_include_directive : require
 #extension GL_EXT_control_flow_attributes : require

@@ -13,14 +13,14 @@
 //! kernel  conv_tiled_small_f32 store=f32 when=flat==1 define=SMALL
 //! kernel  conv_tiled_small_f16 store=f16 needs=f16_storage when=flat==1 define=SMALL
 //
-// y[n, o, y, x] = chain(bias[o] + sum over c, ky, kx of w[o, c, ky, kx] x[n, g + c, ...]), up to two
-// spatial axes, for GPUs: the product of the weights [group_out, taps] and the input's windows
-// [taps, pixels], which are gathered slab by slab into shared memory. A workgroup computes a tile of
-// BM channels by BN pixels (64x64 by 128 invocations; SMALL 32x32 by 64), an invocation RM x 4. An
-// invocation gathers one pixel's values at half a slab's taps, counting the tap up. W4: weights are
-// read in vectors, taps a multiple of four. At most 9 KB shared memory. fp32 accumulation, taps in
-// ascending order; outside the input and behind the last tap zeros are read. Blocks of 8x4 need many
-// registers: devices with subgroups below 32 (which have few) get SMALL.
+// y[n, o, y, x] = chain(bias[o] + sum over c, ky, kx of w[o, c, ky, kx] x[n, g + c, ...]), up to
+// two spatial axes, for GPUs: the product of the weights [group_out, taps] and the input's windows
+// [taps, pixels], which are gathered slab by slab into shared memory. A workgroup computes a tile
+// of BM channels by BN pixels (64x64 by 128 invocations; SMALL 32x32 by 64), an invocation RM x 4.
+// An invocation gathers one pixel's values at half a slab's taps, counting the tap up. W4: weights
+// are read in vectors, taps a multiple of four. At most 9 KB shared memory. fp32 accumulation, taps
+// in ascending order; outside the input and behind the last tap zeros are read. Blocks of 8x4 need
+// many registers: devices with subgroups below 32 (which have few) get SMALL.
 #version 450
 #extension GL_GOOGLE_include_directive : require
 #extension GL_EXT_control_flow_attributes : require

@@ -13,9 +13,9 @@
 //! kernel  conv_transpose_f32 store=f32
 //! kernel  conv_transpose_f16 store=f16 needs=f16_storage
 //
-// y[n, o, out] = chain(bias[o] + sum over c, k with stride*i = out + pad - k*dilation of
-// w[g + c, o, k] x[n, g + c, i]): the transposed convolution in gather form. Outputs of one phase
-// (out modulo stride) use the same taps: a workgroup computes TILE_M channels of a group for 4*WG_X
+// y[n, o, out] = chain(bias[o] + sum over c, k with stride*i = out + pad - k*dilation of w[g + c,
+// o, k] x[n, g + c, i]): the transposed convolution in gather form. Outputs of one phase (out
+// modulo stride) use the same taps: a workgroup computes TILE_M channels of a group for 4*WG_X
 // outputs of one phase; each invocation has four of all channels in registers. No shared memory, no
 // barrier. LANES, for CPU drivers: the workgroup is a subgroup, each lane reads its share of the
 // weights and they are handed round by shuffles. fp32 accumulation.
@@ -89,7 +89,8 @@ void main() {
         uvec3 k = uvec3(tap % kernel.x, tap / kernel.x % kernel.y, tap / kernel.x / kernel.y);
         ivec3 shift = ivec3(phase + pad) - ivec3(k * dilation);
         // The input's place is place + shift / stride, if that is whole.
-        ivec3 whole = ivec3(floor_divide(shift.x, int(stride.x)), floor_divide(shift.y, int(stride.y)),
+        ivec3 whole = ivec3(floor_divide(shift.x, int(stride.x)),
+                            floor_divide(shift.y, int(stride.y)),
                             floor_divide(shift.z, int(stride.z)));
         bool hit = whole * ivec3(stride) == shift;
         ivec4 at;

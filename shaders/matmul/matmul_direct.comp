@@ -22,16 +22,16 @@
 //! kernel  matmul_direct_f32 store=f32 needs=lanes_wide
 //! kernel  matmul_direct_f16 store=f16 needs=lanes_wide,f16_storage
 //
-// Y = chain(alpha A B + beta bias), for CPU drivers: no shared memory, no barrier. A: [m, k] or, with
-// TRANS_A, [k, m]; B: [k, n] or [n, k]; Y: [m, n], batches as push_matmul.h has them. A workgroup is
-// one subgroup (LANES) and computes TILE_M rows by 4*WG_X columns; each invocation has four columns
-// of all rows in registers. Such drivers pay dearly for a load (a test and a bounds check a lane),
-// in a loop even when all lanes read the same: so A is read once by the lanes, each its share, and
-// handed round by shuffles; without LANES each lane reads it. Loops that are short in number stay
-// rolled, because a driver that compiles at first use pays for each copy.
-// A4, BN4, BT4: A along k, B along n, B along k is read in vectors of four. fp32 accumulation, k in
-// ascending order. Tails: rows and columns outside read the last one and are not stored.
-// ACCUMULATE 1 adds to Y what was there: parts of a long k in several dispatches.
+// Y = chain(alpha A B + beta bias), for CPU drivers: no shared memory, no barrier. A: [m, k] or,
+// with TRANS_A, [k, m]; B: [k, n] or [n, k]; Y: [m, n], batches as push_matmul.h has them. A
+// workgroup is one subgroup (LANES) and computes TILE_M rows by 4*WG_X columns; each invocation has
+// four columns of all rows in registers. Such drivers pay dearly for a load (a test and a bounds
+// check a lane), in a loop even when all lanes read the same: so A is read once by the lanes, each
+// its share, and handed round by shuffles; without LANES each lane reads it. Loops that are short
+// in number stay rolled, because a driver that compiles at first use pays for each copy. A4, BN4,
+// BT4: A along k, B along n, B along k is read in vectors of four. fp32 accumulation, k in
+// ascending order. Tails: rows and columns outside read the last one and are not stored. ACCUMULATE
+// 1 adds to Y what was there: parts of a long k in several dispatches.
 #version 450
 #extension GL_GOOGLE_include_directive : require
 #extension GL_EXT_control_flow_attributes : require
@@ -71,6 +71,33 @@ layout(binding = 3, std430) restrict buffer MatrixY { T y[]; };
 #include "matmul_finish.glsl"
 
 const uint SHARES = (TILE_M + WG_X - 1) / WG_X; // rows of A that a lane reads for all
+
+// Four columns of a row, from col0 on: neighbours (BN4) or WG_X apart.
+void store_row(vec4 v, uint matrix, uint row, uint col0) {
+    uint at = (matrix * p.m + row) * p.ldc + p.index_base % p.ldc;
+#if defined(BN4)
+    if (col0 < p.n) {
+        at = (at + col0) / 4;
+        if (ACCUMULATE != 0)
+            v += vec4(y[at]);
+        [[dont_unroll]] for (uint j = 0; j < 4; j++) {
+            float s = matmul_finish(component(v, j), matrix, row, col0 + j);
+            v = vec4(j == 0 ? s : v.x, j == 1 ? s : v.y, j == 2 ? s : v.z, j == 3 ? s : v.w);
+        }
+        y[at] = T_VEC4(v);
+    }
+#else
+    [[dont_unroll]] for (uint j = 0; j < 4; j++) {
+        uint col = col0 + j * WG_X;
+        if (col < p.n) {
+            float s = component(v, j);
+            if (ACCUMULATE != 0)
+                s += float(y[at + col]);
+            y[at + col] = T(matmul_finish(s, matrix, row, col));
+        }
+    }
+#endif
+}
 
 void main() {
     uint group = linear_group();
@@ -171,36 +198,11 @@ void main() {
         }
     }
 
-    uint first = p.index_base % p.ldc;
     uint tile_rows = min(TILE_M, p.m - row0);
     [[dont_unroll]] for (uint i = 0; i < tile_rows; i++) {
         vec4 v = sum[0];
         [[unroll]] for (uint j = 1; j < TILE_M; j++)
             v = i == j ? sum[j] : v;
-        uint row = row0 + i;
-        uint at = (matrix * p.m + row) * p.ldc + first;
-#if defined(BN4)
-        if (col0 < p.n) {
-            at = (at + col0) / 4;
-            v *= p.alpha;
-            if (ACCUMULATE != 0)
-                v += vec4(y[at]);
-            [[dont_unroll]] for (uint j = 0; j < 4; j++) {
-                float s = matmul_finish(component(v, j), matrix, row, col0 + j);
-                v = vec4(j == 0 ? s : v.x, j == 1 ? s : v.y, j == 2 ? s : v.z, j == 3 ? s : v.w);
-            }
-            y[at] = T_VEC4(v);
-        }
-#else
-        [[dont_unroll]] for (uint j = 0; j < 4; j++) {
-            uint col = col0 + j * WG_X;
-            if (col < p.n) {
-                float s = component(v, j) * p.alpha;
-                if (ACCUMULATE != 0)
-                    s += float(y[at + col]);
-                y[at + col] = T(matmul_finish(s, matrix, row, col));
-            }
-        }
-#endif
+        store_row(v * p.alpha, matrix, row0 + i, col0);
     }
 }

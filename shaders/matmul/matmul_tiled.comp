@@ -20,13 +20,13 @@
 //! kernel  matmul_tiled_small_f32 store=f32 define=SMALL
 //! kernel  matmul_tiled_small_f16 store=f16 needs=f16_storage define=SMALL
 //
-// Y = chain(alpha A B + beta bias), for GPUs. A: [m, k] or, with TRANS_A, [k, m]; B: [k, n] or
-// [n, k]; Y: [m, n], batches as push_matmul.h has them. A workgroup computes a tile of BM by BN
-// results (64x64 by 128 invocations; LARGE 128x64 by 256; SMALL 32x32 by 64), an invocation RM x 4.
-// Blocks of 8x4 need many registers: devices with subgroups below 32 (which have few) get SMALL.
-// Slabs of 16 along k go through shared memory (at most 13 KB), in fp32, A transposed; the next slab
-// is fetched while one is worked on. VEC: the contiguous axes of A and B are multiples of four and
-// are read in vectors. fp32 accumulation, k in ascending order. Tails: zeros are read outside.
+// Y = chain(alpha A B + beta bias), for GPUs. A: [m, k] or, with TRANS_A, [k, m]; B: [k, n] or [n,
+// k]; Y: [m, n], batches as push_matmul.h has them. A workgroup computes a tile of BM by BN results
+// (64x64 by 128 invocations; LARGE 128x64 by 256; SMALL 32x32 by 64), an invocation RM x 4. Blocks
+// of 8x4 need many registers: devices with subgroups below 32 (which have few) get SMALL. Slabs of
+// 16 along k go through shared memory (at most 13 KB), in fp32, A transposed; the next slab is
+// fetched while one is worked on. VEC: the contiguous axes of A and B are multiples of four and are
+// read in vectors. fp32 accumulation, k in ascending order. Tails: zeros are read outside.
 // ACCUMULATE 1 adds to Y what was there: parts of a long k in several dispatches.
 #version 450
 #extension GL_GOOGLE_include_directive : require

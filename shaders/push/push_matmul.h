@@ -23,8 +23,9 @@ struct push_matmul {
     push_uint a_div, a_mod, b_div, b_mod;
     push_uint mode;         /* MATMUL_... */
     push_float alpha, beta;
-    /* Where this dispatch begins in the whole Y, for bias and chain: the index of its first element,
-     * and its first row. index_base % ldc is the first column; Y is bound from its row on. */
+    /* Where this dispatch begins in the whole Y, for bias and chain: the index of its first
+     * element, and its first row. index_base % ldc is the first column; Y is bound from its row
+     * on. */
     push_uint index_base, row_base;
 };
 #endif
