@@ -87,6 +87,21 @@ missing_packages() {
 
 # install_packages GROUP...: installs what is missing. On other distributions, says what to install
 # and ends with status 1.
+# keep_ca: installing the package ca-certificates writes the system's bundle anew, and would take away
+# a certificate authority that the user put there for npm; a copy is kept and npm pointed to it
+keep_ca() {
+    local kept=$PUM_CACHE/npm-ca.pem
+    case ${NODE_EXTRA_CA_CERTS-} in
+    /etc/ssl/certs/*)
+        if [ -r "$NODE_EXTRA_CA_CERTS" ]; then
+            mkdir -p "$PUM_CACHE"
+            cp "$NODE_EXTRA_CA_CERTS" "$kept"
+            export NODE_EXTRA_CA_CERTS=$kept
+        fi
+        ;;
+    esac
+}
+
 install_packages() {
     local missing entry name names=()
     list_packages "$@" > /dev/null
@@ -102,6 +117,7 @@ install_packages() {
         say "packages ($*): all installed"
         return
     fi
+    keep_ca
     # shellcheck disable=SC2086
     say "installing packages ($*):" ${missing//$'\n'/ }
     as_root apt-get -q update > /dev/null || die "apt-get update failed"
