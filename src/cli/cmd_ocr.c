@@ -229,7 +229,7 @@ static int run_ocr(const struct command *command, int argc, char **argv)
         {"draw", OPTION_TEXT, "OUT.png", "write the picture with the boxes drawn", &options.draw, 0,
          0},
         {"time", OPTION_FLAG, NULL, "print device and times on stderr", &options.time, 0, 0},
-        {"max-side", OPTION_NUMBER, "N", "find text at no more than N pixels a side (1280)",
+        {"max-side", OPTION_NUMBER, "N", "find text at N x 3/4 N pixels at most (1280)",
          &options.max_side, 32, 8192},
     };
     if (!cli_begin(&cli, command, argc, argv, rows, sizeof(rows) / sizeof(rows[0]), &words, &code))

@@ -19,9 +19,12 @@
 
 #define DEFAULT_MAX_SIDE 1280
 #define DEFAULT_MIN_SCORE 0.5f
+#define SHARE_OF_SQUARE 0.75f /* the detector sees at most max_side x 0.75 max_side pixels ... */
+#define LONGEST 3.2f          /* ... and at most this many times max_side along one side */
 #define SMALL_SIDE 736       /* pictures are enlarged until their short side has this ... */
 #define MAX_ENLARGE 3.0f     /* ... but by no more than this, and not beyond ENLARGED_SIDE */
 #define ENLARGED_SIDE 960
+#define WORTHWHILE 1.2f /* enlarging by less costs time and finds nothing more */
 #define MARGIN 16            /* the detector misses text at the very edge */
 #define STRIP_HEIGHT 48
 #define STRIP_MIN_WIDTH 320  /* what the recogniser was trained at */
@@ -108,11 +111,15 @@ static float detector_scale(const struct image *image, int32_t max_side)
 {
     float longer = (float)(image->width > image->height ? image->width : image->height);
     float shorter = (float)(image->width < image->height ? image->width : image->height);
-    if (longer > (float)max_side)
-        return (float)max_side / longer;
+    /* What counts is the work, pixels, so a long and narrow picture may be longer. */
+    float most = (float)max_side;
+    float fit = fminf(sqrtf(most * most * SHARE_OF_SQUARE / (longer * shorter)),
+                      most * LONGEST / longer);
+    if (fit < 1)
+        return fit;
     float scale = fminf(SMALL_SIDE / shorter, MAX_ENLARGE);
-    scale = fminf(scale, fminf(ENLARGED_SIDE, (float)max_side) / longer);
-    return fmaxf(scale, 1);
+    scale = fminf(scale, fminf(ENLARGED_SIDE / longer, fit));
+    return scale > WORTHWHILE ? scale : 1;
 }
 
 /* The colour of the picture's rim, for the margin around it: the median of each channel. */
@@ -342,9 +349,8 @@ static pum_status spell_strip(struct ocr *ocr, const struct image *strip, char *
                               float *out_score, struct fault *fault)
 {
     enum { ROOM = 64 };
-    int32_t cuts[ROOM], from = 0;
-    bool spaces[ROOM];
-    int32_t count = ocr_split_strip(strip, STRIP_MAX_WIDTH, cuts, spaces, ROOM);
+    struct ocr_part parts[ROOM];
+    int32_t count = ocr_split_strip(strip, STRIP_MAX_WIDTH, parts, ROOM);
     double score = 0;
     char *text = NULL;
     pum_status status = PUM_OK;
@@ -352,7 +358,7 @@ static pum_status spell_strip(struct ocr *ocr, const struct image *strip, char *
         struct image part;
         char *more = NULL;
         float part_score = 0;
-        status = part_of_strip(strip, from, cuts[i], &part, fault);
+        status = part_of_strip(strip, parts[i].from, parts[i].to, &part, fault);
         if (status != PUM_OK)
             break;
         status = spell_part(ocr, &part, &more, &part_score, fault);
@@ -360,10 +366,9 @@ static pum_status spell_strip(struct ocr *ocr, const struct image *strip, char *
         image_free(&part);
         if (status != PUM_OK)
             break;
-        text = text == NULL ? more : join_text(text, more, spaces[i - 1]);
+        text = text == NULL ? more : join_text(text, more, parts[i - 1].space_after);
         if (text == NULL)
             status = fault_set(fault, PUM_E_MEMORY, "no memory for a line of text");
-        from = cuts[i];
     }
     if (status != PUM_OK) {
         free(text);

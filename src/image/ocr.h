@@ -18,7 +18,7 @@ struct ocr_params {
     const char *classifier;
     const char *recogniser;
     const char *dictionary;
-    int32_t max_side;    /* the detector sees at most this many pixels a side; 0: 1280 */
+    int32_t max_side;    /* the detector sees at most N x 3/4 N pixels; 0: 1280 */
     float min_score;     /* lines that the recogniser trusts less are dropped; 0: 0.5 */
     /* Called now and then on the calling thread; may be NULL. */
     void (*progress)(void *user, const char *what, int32_t done, int32_t total);

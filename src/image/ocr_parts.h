@@ -71,11 +71,16 @@ pum_status ocr_decode(const float *steps, int32_t step_count, int32_t class_coun
                       const struct ocr_dictionary *dictionary, char **out_text, float *out_score,
                       struct fault *fault);
 
-/* Where to cut a strip that is wider than the recogniser takes: fills cuts[0..] with the right ends
- * of the pieces (the last is strip->width), each piece at most max_width wide and cut at the
- * emptiest column near its end. space_after[i] tells whether a gap as wide as a space is there.
- * Returns the number of pieces, at most room. */
-int32_t ocr_split_strip(const struct image *strip, int32_t max_width, int32_t *cuts,
-                        bool *space_after, int32_t room);
+/* A piece of a strip: columns [from, to). */
+struct ocr_part {
+    int32_t from, to;
+    bool space_after; /* a gap as wide as a space follows */
+};
+
+/* Cuts a strip that is wider than the recogniser takes into parts of at most max_width, at the
+ * widest gap near each part's end, which both neighbours keep. Gives the number of parts, at most
+ * `room`. */
+int32_t ocr_split_strip(const struct image *strip, int32_t max_width, struct ocr_part *parts,
+                        int32_t room);
 
 #endif

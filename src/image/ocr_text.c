@@ -188,30 +188,27 @@ static int32_t column_contrast(const struct image *strip, int32_t x)
     return high - low;
 }
 
-int32_t ocr_split_strip(const struct image *strip, int32_t max_width, int32_t *cuts,
-                        bool *space_after, int32_t room)
+int32_t ocr_split_strip(const struct image *strip, int32_t max_width, struct ocr_part *parts,
+                        int32_t room)
 {
     int32_t count = 0, start = 0;
     while (strip->width - start > max_width && count + 1 < room) {
-        /* Look through the last third of the piece for the middle of its widest empty gap. */
-        int32_t best_x = start + max_width, best_gap = 0, gap = 0, faintest = 256;
+        /* Look through the last third of the part for its widest gap, else the faintest column. */
+        int32_t gap_end = start + max_width, best_gap = 0, gap = 0, faintest = 256;
         for (int32_t x = start + max_width * 2 / 3; x < start + max_width; x++) {
             int32_t contrast = column_contrast(strip, x);
             gap = contrast < 48 ? gap + 1 : 0;
             if (gap > best_gap) {
                 best_gap = gap;
-                best_x = x - gap / 2;
+                gap_end = x + 1;
             } else if (best_gap == 0 && contrast < faintest) {
                 faintest = contrast;
-                best_x = x;
+                gap_end = x;
             }
         }
-        cuts[count] = best_x;
-        space_after[count] = best_gap * 5 >= strip->height;
-        count++;
-        start = best_x;
+        parts[count++] = (struct ocr_part){start, gap_end, best_gap * 5 >= strip->height};
+        start = gap_end - best_gap;
     }
-    cuts[count] = strip->width;
-    space_after[count] = false;
+    parts[count] = (struct ocr_part){start, strip->width, false};
     return count + 1;
 }

@@ -263,8 +263,7 @@ static void test_split(void **state)
 {
     (void)state;
     struct image strip;
-    int32_t cuts[8];
-    bool spaces[8];
+    struct ocr_part parts[8];
     assert_int_equal(image_create(&strip, 1000, 48, NULL), PUM_OK);
     image_fill(&strip, 255, 255, 255);
     /* Letters: black bars 6 wide every 10; a word gap at 250..270, narrow gaps elsewhere. */
@@ -272,18 +271,20 @@ static void test_split(void **state)
         for (int32_t y = 10; y < 40; y++)
             if (x % 10 < 6 && !(x >= 250 && x < 270))
                 strip.rgb[(y * 1000 + x) * 3 + 1] = 0;
-    int32_t count = ocr_split_strip(&strip, 300, cuts, spaces, 8);
+    int32_t count = ocr_split_strip(&strip, 300, parts, 8);
     assert_true(count >= 4);
-    assert_true(cuts[0] >= 250 && cuts[0] < 270 && spaces[0]);
-    assert_false(spaces[1]);
-    for (int32_t i = 0; i < count; i++) {
-        int32_t from = i > 0 ? cuts[i - 1] : 0;
-        assert_true(cuts[i] > from && cuts[i] - from <= 300);
-        assert_true(i + 1 == count || cuts[i] % 10 >= 6 || spaces[i]); /* not through a letter */
+    /* The word gap is in both parts, 246 where the bar before it ends. */
+    assert_true(parts[0].from == 0 && parts[0].to == 270 && parts[0].space_after);
+    assert_int_equal(parts[1].from, 246);
+    for (int32_t i = 0; i + 1 < count; i++) {
+        assert_true(parts[i].to - parts[i].from <= 300 && parts[i + 1].from > parts[i].from);
+        assert_true(parts[i].to % 10 == 0 && parts[i + 1].from % 10 == 6); /* not through a bar */
+        assert_int_equal(parts[i].space_after, i == 0);
     }
-    assert_int_equal(cuts[count - 1], 1000);
-    assert_int_equal(ocr_split_strip(&strip, 1000, cuts, spaces, 8), 1);
-    assert_int_equal(ocr_split_strip(&strip, 100, cuts, spaces, 3), 3); /* no more room: the rest */
+    assert_int_equal(parts[count - 1].to, 1000);
+    assert_int_equal(ocr_split_strip(&strip, 1000, parts, 8), 1);
+    assert_int_equal(ocr_split_strip(&strip, 100, parts, 3), 3); /* no more room: the rest */
+    assert_int_equal(parts[2].to, 1000);
     image_free(&strip);
 }
 
