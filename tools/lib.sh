@@ -85,10 +85,8 @@ missing_packages() {
     done
 }
 
-# install_packages GROUP...: installs what is missing. On other distributions, says what to install
-# and ends with status 1.
-# keep_ca: installing the package ca-certificates writes the system's bundle anew, and would take away
-# a certificate authority that the user put there for npm; a copy is kept and npm pointed to it
+# keep_ca: installing the package ca-certificates writes the system's bundle anew, and would take
+# away a certificate authority that the user put there for npm; a copy is kept, npm pointed to it
 keep_ca() {
     local kept=$PUM_CACHE/npm-ca.pem
     case ${NODE_EXTRA_CA_CERTS-} in
@@ -102,6 +100,8 @@ keep_ca() {
     esac
 }
 
+# install_packages GROUP...: installs what is missing. On other distributions, says what to install
+# and ends with status 1.
 install_packages() {
     local missing entry name names=()
     list_packages "$@" > /dev/null
