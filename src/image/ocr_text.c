@@ -10,7 +10,7 @@
 #include <string.h>
 
 #define MAX_DICTIONARY_BYTES ((size_t)16 << 20)
-#define LIKELY_SPACE 0.01f /* between letters of one word it stays below 0.001 */
+#define LIKELY_SPACE 0.03f /* between letters of one word it stays below 0.001 */
 
 /* Cuts the text into lines in place; gives their number, or counts only where words is NULL. */
 static int32_t cut_lines(char *text, size_t size, const char **words)
