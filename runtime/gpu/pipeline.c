@@ -5,6 +5,7 @@
  * is built on several threads. Layouts are shared. Tests: tests/gpu/test_pipelines.c.
  */
 #include "gpu/device_internal.h"
+#include "gpu/specialize.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -162,13 +163,23 @@ fail:
 static pum_status create_module(struct gpu_pipeline *pipeline, VkShaderModule *out_module)
 {
     struct pum_device *device = pipeline->device;
+    size_t words = pipeline->code_bytes / sizeof(uint32_t);
+    uint32_t *code = pum_alloc(device->context, words, sizeof(*code));
+    if (!code)
+        return PUM_E_MEMORY;
+    pum_status status =
+        gpu_specialize(device->context, pipeline->code, words, pipeline->specs,
+                       pipeline->specs + pipeline->spec_count, pipeline->spec_count, code, &words);
     VkShaderModuleCreateInfo info = {
         .sType = VK_STRUCTURE_TYPE_SHADER_MODULE_CREATE_INFO,
-        .codeSize = pipeline->code_bytes,
-        .pCode = pipeline->code,
+        .codeSize = words * sizeof(*code),
+        .pCode = code,
     };
-    return GPU_VK(device, device->vk.vkCreateShaderModule(device->handle, &info,
-                                                          gpu_callbacks(device), out_module));
+    if (status == PUM_OK)
+        status = GPU_VK(device, device->vk.vkCreateShaderModule(
+                                    device->handle, &info, gpu_callbacks(device), out_module));
+    pum_free(device->context, code);
+    return status;
 }
 
 static pum_status create_pipeline(struct gpu_pipeline *pipeline, VkShaderModule module,
