@@ -80,7 +80,6 @@ static pum_status begin(const struct lower_call *call, const struct matmul_probl
         {"n", part->n},
         {"k", part->k},
         {"trans_b", tb},
-        {"a4", !ta && k4},
         {"bn4", !tb && n4},
         {"bt4", tb && k4},
         {"vec", (ta ? m4 : k4) && (tb ? k4 : n4)},

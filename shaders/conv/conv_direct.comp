@@ -8,8 +8,6 @@
 //! binding y write
 //! spec    0 WG_X 64 | 32 | 16 | 8 | 4
 //! spec    3 TILE_M 8 | 24 | 16 | 4 | 2 | 1
-//! kernel  conv_lanes_w4_f32 store=f32 needs=lanes_wide,subgroup when=w4==1 define=LANES,W4
-//! kernel  conv_lanes_w4_f16 store=f16 needs=lanes_wide,subgroup,f16_storage when=w4==1 define=LANES,W4
 //! kernel  conv_lanes_f32 store=f32 needs=lanes_wide,subgroup define=LANES
 //! kernel  conv_lanes_f16 store=f16 needs=lanes_wide,subgroup,f16_storage define=LANES
 //! kernel  conv_direct_f32 store=f32 when=direct==1
@@ -20,9 +18,9 @@
 // the input's windows [taps, pixels] that are never stored. A workgroup computes TILE_M channels of
 // a group for 4*WG_X output pixels; each invocation has four pixels (WG_X apart) of all channels in
 // registers. No shared memory, no barrier. LANES, for CPU drivers, whose loads are dear: the
-// workgroup is a subgroup, each lane reads its share of the weights (W4: in vectors, taps a
-// multiple of four) and they are handed round by shuffles. fp32 accumulation, taps in ascending
-// order.
+// workgroup is a subgroup, each lane reads its share of the weights and they are handed round by
+// shuffles. Nothing is unrolled that need not be, because such drivers compile at first use. fp32
+// accumulation, taps in ascending order.
 #version 450
 #extension GL_GOOGLE_include_directive : require
 #extension GL_EXT_control_flow_attributes : require
@@ -40,11 +38,7 @@ layout(constant_id = 0) const uint WG_X = 64;
 layout(constant_id = 3) const uint TILE_M = 8;
 layout(push_constant, std430) uniform Push { push_conv p; push_chain chain; };
 layout(binding = 0, std430) readonly restrict buffer Input { T x[]; };
-#if defined(W4)
-layout(binding = 1, std430) readonly restrict buffer Weight { T_VEC4 w[]; };
-#else
 layout(binding = 1, std430) readonly restrict buffer Weight { T w[]; };
-#endif
 layout(binding = 2, std430) readonly restrict buffer Bias { T bias[]; };
 layout(binding = 3, std430) writeonly restrict buffer Output { T y[]; };
 #define CHAIN_BINDING 4
@@ -107,48 +101,30 @@ void main() {
     [[unroll]] for (uint i = 0; i < TILE_M; i++)
         sum[i] = vec4(0.0);
     Tap tap = Tap(0, 0, 0, 0);
-    for (uint t = 0; t < taps; t += 4) {
-#if defined(W4)
-        const uint steps = 4;
-#else
-        uint steps = min(taps - t, 4);
-#endif
-#if defined(LANES)
-        vec4 share[SHARES];
-        [[unroll]] for (uint q = 0; q < SHARES; q++) {
-#if defined(W4)
-            share[q] = vec4(w[(shares[q] + t) / 4]);
-#else
-            [[unroll]] for (uint u = 0; u < 4; u++)
-                share[q][u] = float(w[shares[q] + min(t + u, taps - 1)]);
-#endif
+    [[dont_unroll]] for (uint t = 0; t < taps; t++) {
+        int dz = int(tap.z * CONV_D(p.dilation)), dy = int(tap.y * CONV_H(p.dilation));
+        int dx = int(tap.x * CONV_W(p.dilation));
+        int base = int(in_base + tap.c * plane) + (dz * int(p.in_h) + dy) * int(p.in_w) + dx;
+        vec4 v;
+        [[unroll]] for (uint j = 0; j < 4; j++) {
+            bool inside = uint(xs[j] + dx) < p.in_w && uint(ys[j] + dy) < p.in_h &&
+                          uint(zs[j] + dz) < p.in_d;
+            float e = float(x[inside ? base + at[j] : 0]);
+            v[j] = inside ? e : 0.0;
         }
-#endif
-        [[dont_unroll]] for (uint u = 0; u < steps; u++) {
-            int dz = int(tap.z * CONV_D(p.dilation)), dy = int(tap.y * CONV_H(p.dilation));
-            int dx = int(tap.x * CONV_W(p.dilation));
-            int base = int(in_base + tap.c * plane) + (dz * int(p.in_h) + dy) * int(p.in_w) + dx;
-            vec4 v;
-            [[unroll]] for (uint j = 0; j < 4; j++) {
-                bool inside = uint(xs[j] + dx) < p.in_w && uint(ys[j] + dy) < p.in_h &&
-                              uint(zs[j] + dz) < p.in_d;
-                float e = float(x[inside ? base + at[j] : 0]);
-                v[j] = inside ? e : 0.0;
-            }
-            advance(tap);
+        advance(tap);
 #if defined(LANES)
-            float mine[SHARES];
-            [[unroll]] for (uint q = 0; q < SHARES; q++)
-                mine[q] = component(share[q], u);
+        float share[SHARES];
+        [[unroll]] for (uint q = 0; q < SHARES; q++)
+            share[q] = float(w[shares[q] + t]);
 #endif
-            [[unroll]] for (uint i = 0; i < TILE_M; i++) {
+        [[unroll]] for (uint i = 0; i < TILE_M; i++) {
 #if defined(LANES)
-                float weight = subgroupShuffle(mine[i / WG_X], i % WG_X);
+            float weight = subgroupShuffle(share[i / WG_X], i % WG_X);
 #else
-                float weight = float(w[rows[i] + t + u]);
+            float weight = float(w[rows[i] + t]);
 #endif
-                sum[i] += weight * v;
-            }
+            sum[i] += weight * v;
         }
     }
 

@@ -105,10 +105,10 @@ static void choice(void **state)
     (void)state;
     struct base_caps wide = wide_caps(), gpu = gpu_caps();
     /* Products: 1x1, a kernel that covers the input, one output pixel. */
-    one_row(&wide, OP_CONV, "f32[1,16,8,8] f32[32,16,1,1]", "", "matmul_lanes_f32", 2 * 2);
-    one_row(&wide, OP_CONV, "f32[3,16,2,2] f32[32,16,2,2]", "", "matmul_lanes_bt_f32", 1);
+    one_row(&wide, OP_CONV, "f32[1,16,8,8] f32[32,16,1,1]", "", "matmul_lanes_n4_f32", 2 * 2);
+    one_row(&wide, OP_CONV, "f32[3,16,2,2] f32[32,16,2,2]", "", "matmul_lanes_f32", 1);
     one_row(&gpu, OP_CONV, "f32[1,16,1,1] f32[32,16,1,1]", "", "matvec_rows_f32", 16);
-    one_row(&wide, OP_CONV, "f32[1,16,8,8] f32[24,16,3,3]", "pads=[1,1,1,1]", "conv_lanes_w4_f32",
+    one_row(&wide, OP_CONV, "f32[1,16,8,8] f32[24,16,3,3]", "pads=[1,1,1,1]", "conv_lanes_f32",
             2);
     one_row(&wide, OP_CONV, "f32[1,3,8,8] f32[17,3,3,3]", "pads=[1,1,1,1]", "conv_lanes_f32", 2);
     one_row(&wide, OP_CONV, "f32[2,3,8,8] f32[30,3,3,3]", "", "conv_lanes_f32", 2 * 2 * 2);

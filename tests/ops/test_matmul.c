@@ -86,11 +86,11 @@ static void choice(void **state)
 {
     (void)state;
     struct base_caps wide = wide_caps(), gpu = gpu_caps(), few = gpu_caps();
-    one_row(&wide, "f32[40,64] f32[64,100]", "", "matmul_lanes_f32", 3 * 4);
-    one_row(&wide, "f32[40,64] f32[100,64]", "transB=1", "matmul_lanes_bt_f32", 3 * 4);
-    one_row(&wide, "f32[40,63] f32[63,100]", "", "matmul_lanes_a1_f32", 3 * 4);
-    one_row(&wide, "f32[40,64] f32[64,99]", "", "matmul_lanes_b1_f32", 3 * 4);
-    one_row(&wide, "f32[64,40] f32[64,99]", "transA=1", "matmul_lanes_any_f32", 3 * 4);
+    one_row(&wide, "f32[40,63] f32[63,100]", "", "matmul_lanes_n4_f32", 3 * 4);
+    one_row(&wide, "f32[63,40] f32[63,100]", "transA=1", "matmul_lanes_n4_f32", 3 * 4);
+    one_row(&wide, "f32[40,64] f32[100,64]", "transB=1", "matmul_lanes_f32", 3 * 4);
+    one_row(&wide, "f32[40,64] f32[64,99]", "", "matmul_lanes_f32", 3 * 4);
+    one_row(&wide, "f32[5,64] f32[64,99]", "", "matmul_lanes_f32", 4);
     wide.bits = BASE_CAP_BIT(LANES_WIDE);
     one_row(&wide, "f32[40,64] f32[64,100]", "", "matmul_direct_f32", 3 * 4);
     one_row(&gpu, "f32[128,64] f32[64,4096]", "", "matmul_tiled_large_f32", 64);
@@ -111,7 +111,7 @@ static void simpler_forms(void **state)
     struct op_text_lowered low;
     /* One column is one row of the transposed product: the weight is read along k. */
     op_text_lower(OP_MATMUL, "f32[96,64] f32[64,1]", "", &wide, &low);
-    assert_string_equal(low.dispatches[0].row->name, "matmul_lanes_bt_f32");
+    assert_string_equal(low.dispatches[0].row->name, "matmul_lanes_f32");
     struct push_matmul push = push_of(&low.dispatches[0]);
     assert_int_equal(push.m, 1);
     assert_int_equal(push.n, 96);
