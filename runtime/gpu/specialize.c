@@ -72,7 +72,7 @@ static uint32_t length_at(const struct module *m, size_t at)
     return m->code[at] >> 16;
 }
 
-/* Checks that instructions tile the module and ids lie within the bound where this file uses them. */
+/* Whether the instructions fill the module exactly. */
 static bool is_well_formed(const struct module *m)
 {
     if (m->words < 5 || m->code[0] != 0x07230203 || m->bound == 0 || m->bound > 1u << 20)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * test_specialize.c - dead branches out of SPIR-V: every kernel of the table with random values of its
- * specialization constants stays a valid module (by spirv-val), chains without steps lose most of
+ * test_specialize.c - dead branches out of SPIR-V: every kernel of the table with random values of
+ * its specialization constants stays valid (by spirv-val), chains without steps lose most of
  * their code, and what is no SPIR-V is handed through. That results stay right is held by verify.
  */
 #include "gpu/specialize.h"
