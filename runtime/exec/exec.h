@@ -62,7 +62,7 @@ struct exec_plan {
     int32_t slice_count, slice_capacity;
     void **host; /* by value: host copy in the declared type, or NULL */
     pum_step_info *infos;
-    int32_t relearned; /* times that slices were cut anew from measured times */
+    bool learned; /* the first run has corrected the estimates */
 };
 
 struct exec_input {

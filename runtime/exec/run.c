@@ -12,8 +12,6 @@
 
 #include <string.h>
 
-/* Slices are cut anew from measured times at most this often. */
-#define MAX_RELEARN 2
 /* A slice this much over the budget, or a plan in this many times too many slices, is cut anew. */
 #define RELEARN_OVER 1.5
 #define RELEARN_UNDER 3
@@ -177,8 +175,9 @@ static bool read_slice(struct pum_session *session, struct exec_plan *ep,
     return true;
 }
 
-/* Corrects the estimates by what was measured, and cuts the slices anew when the budget was missed
- * or slices are much shorter than it. */
+/* After a plan's first run: corrects the estimates by what was measured, and cuts the slices anew
+ * when the budget was missed or slices are much shorter than it. Later runs replay what there is.
+ * Not on CPU drivers, which compile in the first run, so that its times say nothing. */
 static pum_status learn(struct pum_session *session, struct exec_plan *ep)
 {
     double budget = 1e6 * gpu_device_budget_ms(session->device), total = 0, longest = 0;
@@ -190,7 +189,7 @@ static pum_status learn(struct pum_session *session, struct exec_plan *ep)
         total += measured;
         if (measured > longest)
             longest = measured;
-        if (ep->relearned >= MAX_RELEARN || slice->estimate_ns <= 0)
+        if (ep->learned || slice->estimate_ns <= 0)
             continue;
         double factor = measured / slice->estimate_ns;
         for (int32_t d = 0; d < slice->dispatch_count; d++) {
@@ -205,10 +204,9 @@ static pum_status learn(struct pum_session *session, struct exec_plan *ep)
     bool over = longest > RELEARN_OVER * budget;
     bool under =
         ep->slice_count > RELEARN_UNDER * (ep->plan->segment_count + (int32_t)(total / budget));
-    if (ep->relearned >= MAX_RELEARN || !(over || under))
-        return PUM_OK;
-    ep->relearned++;
-    return exec_record(session, ep);
+    bool first = !ep->learned && session->caps.bits & BASE_CAP_BIT(SHARED_FAST);
+    ep->learned = true;
+    return first && (over || under) ? exec_record(session, ep) : PUM_OK;
 }
 
 pum_status pum_session_wait(pum_session *session, uint64_t timeout_ns)
