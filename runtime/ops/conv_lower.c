@@ -128,10 +128,8 @@ static pum_status fill_push(const struct lower_call *call, const struct conv *co
  * more would only cost registers, of which GPUs with small subgroups have few. */
 static uint32_t tile_rows(const struct base_caps *caps, int64_t channels, bool lanes)
 {
-    if (lanes && (channels % 24 == 0 || (channels > 16 && channels <= 24)))
+    if (lanes && channels >= 12) /* one size: such drivers compile at first use */
         return 24;
-    if (lanes && channels >= 12)
-        return 16;
     bool few = !axes_has_cap(caps, BASE_CAP_LANES_WIDE) && caps->subgroup_size < 32;
     return channels > 4 && !few ? 8 : channels > 2 ? 4 : (uint32_t)channels;
 }
@@ -260,6 +258,7 @@ static pum_status lower_windows(const struct lower_call *call, const struct conv
         {"direct", wide || !flat || conv->group_out < 8 || axes_pinned(caps, "conv_direct_")},
         {"flat", flat},
         {"w4", taps % 4 == 0},
+        {"rows", conv->group_out},
         {"registers", caps->subgroup_size >= 32 || axes_pinned(caps, "conv_tiled_")},
         {"tiles", axes_ceil_div(conv->group_out, 64) * axes_ceil_div(conv->out_plane, 64) *
                       conv->batch * conv->groups},

@@ -7,7 +7,7 @@
 //! binding bias read
 //! binding y write
 //! spec    0 WG_X 64 | 32 | 16 | 8 | 4
-//! spec    3 TILE_M 8 | 24 | 16 | 4 | 2 | 1
+//! spec    3 TILE_M 8 | 24 | 4 | 2 | 1
 //! kernel  conv_lanes_f32 store=f32 needs=lanes_wide,subgroup define=LANES
 //! kernel  conv_lanes_f16 store=f16 needs=lanes_wide,subgroup,f16_storage define=LANES
 //! kernel  conv_direct_f32 store=f32 when=direct==1

@@ -6,10 +6,10 @@
 //! binding w read
 //! binding bias read
 //! binding y write
-//! kernel  conv_tiled_w4_f32 store=f32 when=flat==1,w4==1,registers==1,tiles>=32 define=W4
-//! kernel  conv_tiled_w4_f16 store=f16 needs=f16_storage when=flat==1,w4==1,registers==1,tiles>=32 define=W4
-//! kernel  conv_tiled_f32 store=f32 when=flat==1,registers==1,tiles>=32
-//! kernel  conv_tiled_f16 store=f16 needs=f16_storage when=flat==1,registers==1,tiles>=32
+//! kernel  conv_tiled_w4_f32 store=f32 when=flat==1,w4==1,registers==1,tiles>=32,rows>32 define=W4
+//! kernel  conv_tiled_w4_f16 store=f16 needs=f16_storage when=flat==1,w4==1,registers==1,tiles>=32,rows>32 define=W4
+//! kernel  conv_tiled_f32 store=f32 when=flat==1,registers==1,tiles>=32,rows>32
+//! kernel  conv_tiled_f16 store=f16 needs=f16_storage when=flat==1,registers==1,tiles>=32,rows>32
 //! kernel  conv_tiled_small_f32 store=f32 when=flat==1 define=SMALL
 //! kernel  conv_tiled_small_f16 store=f16 needs=f16_storage when=flat==1 define=SMALL
 //

@@ -9,12 +9,12 @@
 //! spec    3 TRANS_A 0 | 1
 //! spec    4 TRANS_B 0 | 1
 //! spec    5 ACCUMULATE 0 | 1
-//! kernel  matmul_tiled_large_f32 store=f32 when=vec==1,invocations>=256,registers==1,tiles>=128 define=VEC,LARGE
-//! kernel  matmul_tiled_large_f16 store=f16 needs=f16_storage when=vec==1,invocations>=256,registers==1,tiles>=128 define=VEC,LARGE
-//! kernel  matmul_tiled_vec_f32 store=f32 when=vec==1,registers==1,tiles>=32 define=VEC
-//! kernel  matmul_tiled_vec_f16 store=f16 needs=f16_storage when=vec==1,registers==1,tiles>=32 define=VEC
-//! kernel  matmul_tiled_f32 store=f32 when=registers==1,tiles>=32
-//! kernel  matmul_tiled_f16 store=f16 needs=f16_storage when=registers==1,tiles>=32
+//! kernel  matmul_tiled_large_f32 store=f32 when=vec==1,invocations>=256,registers==1,tiles>=128,m>64,n>32 define=VEC,LARGE
+//! kernel  matmul_tiled_large_f16 store=f16 needs=f16_storage when=vec==1,invocations>=256,registers==1,tiles>=128,m>64,n>32 define=VEC,LARGE
+//! kernel  matmul_tiled_vec_f32 store=f32 when=vec==1,registers==1,tiles>=32,m>32,n>32 define=VEC
+//! kernel  matmul_tiled_vec_f16 store=f16 needs=f16_storage when=vec==1,registers==1,tiles>=32,m>32,n>32 define=VEC
+//! kernel  matmul_tiled_f32 store=f32 when=registers==1,tiles>=32,m>32,n>32
+//! kernel  matmul_tiled_f16 store=f16 needs=f16_storage when=registers==1,tiles>=32,m>32,n>32
 //! kernel  matmul_tiled_small_vec_f32 store=f32 when=vec==1 define=VEC,SMALL
 //! kernel  matmul_tiled_small_vec_f16 store=f16 needs=f16_storage when=vec==1 define=VEC,SMALL
 //! kernel  matmul_tiled_small_f32 store=f32 define=SMALL

@@ -96,6 +96,7 @@ static void choice(void **state)
     one_row(&gpu, "f32[128,64] f32[64,4096]", "", "matmul_tiled_large_f32", 64);
     one_row(&gpu, "f32[128,64] f32[64,2048]", "", "matmul_tiled_vec_f32", 64);
     one_row(&gpu, "f32[128,63] f32[63,2048]", "", "matmul_tiled_f32", 64);
+    one_row(&gpu, "f32[32,64] f32[64,4096]", "", "matmul_tiled_small_vec_f32", 128);
     one_row(&gpu, "f32[128,64] f32[64,200]", "", "matmul_tiled_small_vec_f32", 4 * 7);
     one_row(&gpu, "f16[128,63] f16[63,201]", "", "matmul_tiled_small_f16", 4 * 7);
     one_row(&gpu, "f32[1,64] f32[100,64]", "transB=1", "matvec_rows_f32", 50);
