@@ -133,15 +133,27 @@ static bool is_fatal(pum_status status)
     return status == PUM_E_DEVICE_LOST || status == PUM_E_MEMORY;
 }
 
+/* A row is tried on every case for which the device would choose it, and on a sample of the others
+ * that it fits: the first few and every twelfth. (Kernels for GPUs take a second each to compile on
+ * CPU drivers.) */
+#define SAMPLE_FIRST 6
+#define SAMPLE_STEP 12
+
+static bool is_sampled(struct verifier *v, const struct kernel_row *row)
+{
+    int32_t offered = v->rows[row - kernel_rows].offered++;
+    return offered < SAMPLE_FIRST || offered % SAMPLE_STEP == 0;
+}
+
 static pum_status try_row(struct verifier *v, const struct verify_case *c,
-                          const struct kernel_row *row)
+                          const struct kernel_row *row, bool chosen)
 {
     const char *pins[2];
     pum_session *session;
     struct exec_plan *ep;
     PUM_TRY(open_session(v, c, row, pins, &session, &ep));
     pum_status status = PUM_OK;
-    if (plan_uses(ep, row)) {
+    if (plan_uses(ep, row) && (chosen || is_sampled(v, row))) {
         double worst;
         char detail[DETAIL_BYTES / 2];
         status = run_case(session, c, &worst, detail);
@@ -154,20 +166,6 @@ static pum_status try_row(struct verifier *v, const struct verify_case *c,
     return is_fatal(status) ? status : PUM_OK;
 }
 
-/* A row is tried on every case for which the device would choose it, and on a sample of the others:
- * the first few and every twelfth. (Kernels for GPUs take a second each to compile on CPU drivers.)
- */
-#define SAMPLE_FIRST 6
-#define SAMPLE_STEP 12
-
-static bool is_sampled(struct verifier *v, const struct exec_plan *ep, const struct kernel_row *row)
-{
-    if (plan_uses(ep, row))
-        return true;
-    int32_t offered = v->rows[row - kernel_rows].offered++;
-    return offered < SAMPLE_FIRST || offered % SAMPLE_STEP == 0;
-}
-
 static pum_status try_case(struct verifier *v, const struct verify_case *c)
 {
     const char *pins[2];
@@ -178,9 +176,10 @@ static pum_status try_case(struct verifier *v, const struct verify_case *c)
     pum_status status = PUM_OK;
     for (int32_t r = 0; r < kernel_row_count && status == PUM_OK; r++) {
         const struct kernel_row *row = &kernel_rows[r];
-        if (is_wanted(v, row) && plan_reaches(ep, row) && !kernel_unusable(row, &v->caps, why) &&
-            is_sampled(v, ep, row))
-            status = try_row(v, c, row);
+        bool usable =
+            is_wanted(v, row) && plan_reaches(ep, row) && !kernel_unusable(row, &v->caps, why);
+        if (usable)
+            status = try_row(v, c, row, plan_uses(ep, row));
     }
     pum_session_destroy(&session);
     return status;
