@@ -243,7 +243,7 @@ static pum_status make_plan(struct pum_session *session, const struct tensor_des
     return PUM_OK;
 fail:
     exec_plan_destroy(session, &ep);
-    return status;
+    return status == OP_NEEDS_DATA ? PUM_E_UNSUPPORTED : status;
 }
 
 pum_status exec_find_plan(struct pum_session *session, const struct tensor_desc *inputs,

@@ -187,8 +187,30 @@ int32_t graph_add_constant_copy(struct pum_graph *graph, const char *name,
 /* --- Nodes ------------------------------------------------------------------------------------ */
 
 /* The caller has checked kind and values (pum_node does for what comes from outside). */
-static pum_status copy_attr(struct base_arena *arena, const pum_attr *from, pum_attr *to)
+static void release_body(void *user)
 {
+    struct pum_graph *body = user;
+    graph_release(&body);
+}
+
+static pum_status copy_strings(struct base_arena *arena, const pum_attr *from, pum_attr *to)
+{
+    const char **copy = base_arena_alloc(arena, (size_t)from->count, sizeof(*copy));
+    if (copy == NULL)
+        return PUM_E_MEMORY;
+    for (int32_t i = 0; i < from->count; i++) {
+        copy[i] = base_arena_strdup(arena, from->strings[i]);
+        if (copy[i] == NULL)
+            return PUM_E_MEMORY;
+    }
+    to->strings = copy;
+    to->count = from->count;
+    return PUM_OK;
+}
+
+static pum_status copy_attr(struct pum_graph *graph, const pum_attr *from, pum_attr *to)
+{
+    struct base_arena *arena = &graph->arena;
     bool ints = from->kind == PUM_ATTR_INTS, floats = from->kind == PUM_ATTR_FLOATS;
 
     *to = (pum_attr){.kind = from->kind, .name = base_arena_strdup(arena, from->name)};
@@ -200,6 +222,13 @@ static pum_status copy_attr(struct base_arena *arena, const pum_attr *from, pum_
         to->f = from->f;
     if (from->kind == PUM_ATTR_STRING && (to->s = base_arena_strdup(arena, from->s)) == NULL)
         return PUM_E_MEMORY;
+    if (from->kind == PUM_ATTR_STRINGS)
+        return copy_strings(arena, from, to);
+    if (from->kind == PUM_ATTR_GRAPH) {
+        to->graph = from->graph;
+        graph_reference(to->graph);
+        return pum_graph_adopt(graph, release_body, to->graph);
+    }
     if (!ints && !floats)
         return PUM_OK;
     size_t element = ints ? sizeof(*from->ints) : sizeof(*from->floats);
@@ -274,7 +303,7 @@ static pum_status fill_node(struct pum_graph *graph, struct graph_node *node, co
     if (copy == NULL)
         return PUM_E_MEMORY;
     for (int32_t i = 0; i < node->attr_count; i++)
-        PUM_TRY(copy_attr(&graph->arena, &attrs[i], &copy[i]));
+        PUM_TRY(copy_attr(graph, &attrs[i], &copy[i]));
     node->attrs = copy;
     return PUM_OK;
 }
@@ -320,7 +349,7 @@ pum_status graph_set_attr(struct pum_graph *graph, int32_t node_index, const pum
     struct graph_node *node = &graph->nodes[node_index];
     pum_attr value;
 
-    PUM_TRY(copy_attr(&graph->arena, attr, &value));
+    PUM_TRY(copy_attr(graph, attr, &value));
     /* A new array each time: clones share the old one. */
     pum_attr *copy = base_arena_alloc(&graph->arena, (size_t)node->attr_count + 1, sizeof(*copy));
     if (copy == NULL)

@@ -34,6 +34,7 @@ struct graph_tensor {
     /* Identity of a constant across clones: the tensor's id in the session's base graph, or -1 for
      * one made while planning. The weight cache is keyed by it. */
     int32_t base_id;
+    pum_value_kind kind;     /* of a graph input as declared */
 };
 
 struct graph_node {
@@ -136,6 +137,10 @@ int64_t node_int(const struct graph_node *node, const char *name, int64_t defaul
 float node_float(const struct graph_node *node, const char *name, float default_value);
 const char *node_string(const struct graph_node *node, const char *name,
                         const char *default_value);
+const char *const *node_strings(const struct graph_node *node, const char *name,
+                                int32_t *out_count);
+/* The body of that name, or NULL. */
+struct pum_graph *node_graph(const struct graph_node *node, const char *name);
 /* NULL and *out_count 0 when absent. */
 const int64_t *node_ints(const struct graph_node *node, const char *name, int32_t *out_count);
 const float *node_floats(const struct graph_node *node, const char *name, int32_t *out_count);

@@ -54,3 +54,17 @@ const float *node_floats(const struct graph_node *node, const char *name, int32_
     *out_count = attr != NULL ? attr->count : 0;
     return attr != NULL ? attr->floats : NULL;
 }
+
+const char *const *node_strings(const struct graph_node *node, const char *name,
+                                int32_t *out_count)
+{
+    const pum_attr *attr = attr_of_kind(node, name, PUM_ATTR_STRINGS);
+    *out_count = attr != NULL ? attr->count : 0;
+    return attr != NULL ? attr->strings : NULL;
+}
+
+struct pum_graph *node_graph(const struct graph_node *node, const char *name)
+{
+    const pum_attr *attr = attr_of_kind(node, name, PUM_ATTR_GRAPH);
+    return attr != NULL ? attr->graph : NULL;
+}

@@ -185,6 +185,32 @@ pum_value pum_input(pum_graph *graph, const char *name, pum_dtype dtype, int32_t
     return id;
 }
 
+static pum_status add_input_any(struct pum_graph *graph, const char *name, pum_value_kind kind,
+                                pum_dtype dtype, int32_t *out_id)
+{
+    if (kind < PUM_VALUE_TENSOR || kind > PUM_VALUE_NONE || dtype < PUM_DTYPE_NONE ||
+        dtype >= PUM_DTYPE_COUNT)
+        return pum_fail(PUM_E_ARGUMENT, "input '%.200s' has an unknown kind or type",
+                        name == NULL ? "" : name);
+    /* A legal type for the checks of an input; then what is known of it. */
+    PUM_TRY(add_input(graph, name, PUM_DTYPE_F32, 0, NULL, out_id));
+    struct graph_tensor *tensor = &graph->tensors[*out_id];
+    tensor->desc = (struct tensor_desc){.dtype = dtype, .shape.rank = -1};
+    tensor->rank_hint = -1;
+    tensor->kind = kind;
+    return PUM_OK;
+}
+
+pum_value pum_input_any(pum_graph *graph, const char *name, pum_value_kind kind, pum_dtype dtype)
+{
+    int32_t id = GRAPH_NONE;
+
+    if (!graph_building(graph) ||
+        graph_stick(graph, add_input_any(graph, name, kind, dtype, &id)) != PUM_OK)
+        return PUM_NO_VALUE;
+    return id;
+}
+
 struct constant_source {
     const void *data;
     size_t size_bytes;
@@ -345,6 +371,7 @@ static void describe(const struct graph_tensor *tensor, pum_port_info *out_info)
         .name = tensor->name,
         .dtype = tensor->desc.dtype,
         .rank = tensor->rank_hint,
+        .kind = tensor->kind,
     };
     for (int32_t i = 0; i < tensor->rank_hint; i++)
         out_info->dims[i] = tensor->desc.shape.rank >= 0 ? tensor->desc.shape.dims[i] : INT64_MIN;

@@ -14,7 +14,14 @@
 
 /* --- Element types ---------------------------------------------------------------------------- */
 
-enum dtype_class { CLASS_NONE, CLASS_FLOAT, CLASS_SIGNED, CLASS_UNSIGNED, CLASS_BOOL };
+enum dtype_class {
+    CLASS_NONE,
+    CLASS_FLOAT,
+    CLASS_SIGNED,
+    CLASS_UNSIGNED,
+    CLASS_BOOL,
+    CLASS_STRING
+};
 
 static const struct {
     const char *name;
@@ -35,6 +42,7 @@ static const struct {
     [PUM_DTYPE_U32] = {"uint32", 4, CLASS_UNSIGNED},
     [PUM_DTYPE_U64] = {"uint64", 8, CLASS_UNSIGNED},
     [PUM_DTYPE_BOOL] = {"bool", 1, CLASS_BOOL},
+    [PUM_DTYPE_STRING] = {"string", sizeof(char *), CLASS_STRING},
 };
 
 static bool dtype_known(enum pum_dtype dtype)
@@ -347,6 +355,19 @@ void tensor_set_i64(struct host_tensor *tensor, int64_t index, int64_t value)
     default:
         break;
     }
+}
+
+/* --- Strings ---------------------------------------------------------------------------------- */
+
+const char *tensor_get_string(const struct host_tensor *tensor, int64_t index)
+{
+    const char *text = ((const char *const *)tensor->data)[index];
+    return text != NULL ? text : "";
+}
+
+void tensor_set_string(struct host_tensor *tensor, int64_t index, const char *text)
+{
+    ((const char **)tensor->data)[index] = text;
 }
 
 /* --- Host tensors ----------------------------------------------------------------------------- */

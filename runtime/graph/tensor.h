@@ -62,6 +62,11 @@ void tensor_set_f64(struct host_tensor *tensor, int64_t index, double value);
 int64_t tensor_get_i64(const struct host_tensor *tensor, int64_t index);
 void tensor_set_i64(struct host_tensor *tensor, int64_t index, int64_t value);
 
+/* Elements of a PUM_DTYPE_STRING tensor; a fresh one holds "". `text` is not copied: it must live
+ * as long as the tensor (op_call.strings). */
+const char *tensor_get_string(const struct host_tensor *tensor, int64_t index);
+void tensor_set_string(struct host_tensor *tensor, int64_t index, const char *text);
+
 /* Makes a zeroed host tensor (free with host_tensor_free). */
 pum_status host_tensor_alloc(pum_context *context, const struct tensor_desc *desc,
                              struct host_tensor *out_tensor);

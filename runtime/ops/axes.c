@@ -107,7 +107,8 @@ enum pum_dtype axes_onnx_dtype(int64_t number)
 {
     static const uint8_t types[] = {
         [1] = PUM_DTYPE_F32, [2] = PUM_DTYPE_U8,  [3] = PUM_DTYPE_I8,  [4] = PUM_DTYPE_U16,
-        [5] = PUM_DTYPE_I16, [6] = PUM_DTYPE_I32, [7] = PUM_DTYPE_I64, [9] = PUM_DTYPE_BOOL,
+        [5] = PUM_DTYPE_I16, [6] = PUM_DTYPE_I32, [7] = PUM_DTYPE_I64, [8] = PUM_DTYPE_STRING,
+        [9] = PUM_DTYPE_BOOL,
         [10] = PUM_DTYPE_F16, [11] = PUM_DTYPE_F64, [12] = PUM_DTYPE_U32, [13] = PUM_DTYPE_U64,
         [16] = PUM_DTYPE_BF16,
     };

@@ -46,14 +46,25 @@ static pum_status check_inputs(const struct pum_graph *graph, const struct op_ro
 
 static pum_status check_attr(const pum_attr *attr)
 {
-    bool list = attr->kind == PUM_ATTR_INTS || attr->kind == PUM_ATTR_FLOATS;
-    const void *values = attr->kind == PUM_ATTR_INTS ? (const void *)attr->ints : attr->floats;
+    bool list = attr->kind == PUM_ATTR_INTS || attr->kind == PUM_ATTR_FLOATS ||
+                attr->kind == PUM_ATTR_STRINGS;
+    const void *values = attr->kind == PUM_ATTR_INTS     ? (const void *)attr->ints
+                         : attr->kind == PUM_ATTR_FLOATS ? (const void *)attr->floats
+                                                         : (const void *)attr->strings;
 
-    if (attr->kind < PUM_ATTR_INT || attr->kind > PUM_ATTR_FLOATS)
+    if (attr->kind < PUM_ATTR_INT || attr->kind > PUM_ATTR_GRAPH)
         return pum_fail(PUM_E_ARGUMENT, "attribute '%.200s' has an unknown kind (%d)", attr->name,
                         (int)attr->kind);
     if (attr->kind == PUM_ATTR_STRING && attr->s == NULL)
         return pum_fail(PUM_E_ARGUMENT, "attribute '%.200s': the string is NULL", attr->name);
+    if (attr->kind == PUM_ATTR_GRAPH && (attr->graph == NULL || !attr->graph->finished))
+        return pum_fail(PUM_E_ARGUMENT, "attribute '%.200s': the body is NULL or not finished",
+                        attr->name);
+    for (int32_t i = 0; attr->kind == PUM_ATTR_STRINGS && attr->strings != NULL && i < attr->count;
+         i++) {
+        if (attr->strings[i] == NULL)
+            return pum_fail(PUM_E_ARGUMENT, "attribute '%.200s': string %d is NULL", attr->name, i);
+    }
     if (list && (attr->count < 0 || attr->count > GRAPH_MAX_ATTR_VALUES ||
                  (values == NULL && attr->count > 0)))
         return pum_fail(PUM_E_ARGUMENT, "attribute '%.200s': a list of %d values is not valid",
@@ -144,7 +155,8 @@ static pum_status infer_node(struct pum_graph *graph, const struct graph_node *n
     bool inferred = false;
     pum_status status = inputs == NULL || outputs == NULL ? PUM_E_MEMORY : PUM_OK;
 
-    if (status == PUM_OK && known_inputs(graph, node, inputs, &data_known)) {
+    if (status == PUM_OK && !op_rows[node->op].lowering->program &&
+        known_inputs(graph, node, inputs, &data_known)) {
         struct op_call call = {
             .context = graph->context,
             .node = node,
@@ -156,7 +168,7 @@ static pum_status infer_node(struct pum_graph *graph, const struct graph_node *n
         status = op_infer(&call);
         inferred = status == PUM_OK;
         /* A shape that depends on a value not known yet (op_needs_data) is planning's to find. */
-        if (status == PUM_E_UNSUPPORTED && !data_known)
+        if (status == OP_NEEDS_DATA && !data_known)
             status = PUM_OK;
     }
     for (int32_t i = 0; i < node->output_count && inferred; i++) {

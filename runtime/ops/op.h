@@ -24,16 +24,25 @@ enum op_kind {
 struct op_call {
     pum_context *context;       /* for scratch memory */
     const struct graph_node *node;
+    int32_t needs; /* out, with OP_NEEDS_DATA: the input whose value is needed */
     int32_t input_count;
     const struct host_tensor *inputs; /* desc.dtype NONE: absent; data NULL: value unknown */
     int32_t output_count;
     struct host_tensor *outputs; /* infer: fills desc; reference: desc filled, data allocated */
+    /* Reference of a row with strings: new strings are put here (inputs' strings may be passed on
+     * as they are: the caller copies what lasts). */
+    struct base_arena *strings;
+    /* Reference of a row that is OP_HOST_RANDOM: another number each time a session runs it. */
+    uint64_t random;
 };
 
 /* Shape and type rule. Checks everything that the reference and the lowering rely on: counts are
  * checked by the table, the rule checks types, ranks, axes, attribute values. May read inputs' data
  * where a shape depends on it (Reshape, Slice); when it needs data that is not known it returns
- * op_needs_data(). Errors name the tensor's role and the values: "Softmax: axis 5 of rank 3". */
+ * op_needs_data(): the caller then comes again when the value is known. This serves both shapes
+ * that small tensors give (Reshape, Slice) and shapes that follow from the data itself (NonZero,
+ * NonMaxSuppression: marked OP_HOST_DYNAMIC): with the data known, every rule gives exact shapes.
+ * Errors name the tensor's role and the values: "Softmax: axis 5 of rank 3". */
 typedef pum_status (*op_infer_fn)(struct op_call *call);
 typedef pum_status (*op_reference_fn)(struct op_call *call);
 
@@ -45,6 +54,10 @@ typedef pum_status (*op_lower_fn)(struct lower_call *call);
 struct op_lowering {
     op_lower_fn function; /* NULL: always on the host */
     bool chain;           /* accepts a chain of elementwise steps on its output (ops/chain.h) */
+    bool dynamic; /* the output's shape follows from the data: a run's own step (exec/program.h) */
+    bool random;  /* gives other values each time: never folded; implies dynamic */
+    bool program; /* control flow, sequences, optionals: exec/program.c runs it, infer and reference
+                   * are not called */
 };
 
 /* How exact a kernel must be against the reference (fp32; half types: 2e-3 for all but EXACT). */
@@ -79,9 +92,10 @@ bool op_reads_shape_only(int32_t op);
 /* Runs the reference; all inputs' data known, outputs allocated. */
 pum_status op_reference(struct op_call *call);
 
-/* The error of a rule that needs a value it does not have: PUM_E_UNSUPPORTED, "the shape of ...
- * depends on the value of input N, which is not known before the run". */
-pum_status op_needs_data(const struct op_call *call, int32_t input);
+/* The error of a rule that needs a value it does not have: OP_NEEDS_DATA, "the shape of ...
+ * depends on the value of input N, which is not known before the run". Never leaves the library. */
+#define OP_NEEDS_DATA ((pum_status)1001)
+pum_status op_needs_data(struct op_call *call, int32_t input);
 
 /* "Conv: input 1 (int32): expected float32 or float16" */
 pum_status op_bad_type(const struct op_call *call, int32_t input, const char *expected);
@@ -90,7 +104,7 @@ pum_status op_bad_type(const struct op_call *call, int32_t input, const char *ex
 bool op_has_input(const struct op_call *call, int32_t index);
 /* Copies an integer tensor of rank 0 or 1 with known data into values; PUM_E_SHAPE if it has more
  * than max_count elements. */
-pum_status op_input_ints(const struct op_call *call, int32_t index, int64_t *values,
+pum_status op_input_ints(struct op_call *call, int32_t index, int64_t *values,
                          int32_t max_count, int32_t *out_count);
 /* infer: output 0 = input 0's type and shape. */
 pum_status op_infer_same(struct op_call *call);
@@ -108,5 +122,10 @@ pum_status op_infer_same(struct op_call *call);
 #define OP_LOWER_CHAIN(fn, lower_function)                                                         \
     const struct op_lowering lowering_##fn = {.function = (lower_function), .chain = true}
 #define OP_HOST_ONLY(fn) const struct op_lowering lowering_##fn = {0}
+#define OP_HOST_DYNAMIC(fn) const struct op_lowering lowering_##fn = {.dynamic = true}
+#define OP_HOST_RANDOM(fn)                                                                         \
+    const struct op_lowering lowering_##fn = {.dynamic = true, .random = true}
+#define OP_PROGRAM(fn)                                                                             \
+    const struct op_lowering lowering_##fn = {.dynamic = true, .program = true}
 
 #endif

@@ -15,9 +15,10 @@ bool op_has_input(const struct op_call *call, int32_t index)
            call->inputs[index].desc.dtype != PUM_DTYPE_NONE;
 }
 
-pum_status op_needs_data(const struct op_call *call, int32_t input)
+pum_status op_needs_data(struct op_call *call, int32_t input)
 {
-    return pum_fail(PUM_E_UNSUPPORTED,
+    call->needs = input;
+    return pum_fail(OP_NEEDS_DATA,
                     "the shape of the %s depends on the value of input %d, which is not known "
                     "before the run",
                     call->output_count == 1 ? "output" : "outputs", input);
@@ -29,7 +30,7 @@ pum_status op_bad_type(const struct op_call *call, int32_t input, const char *ex
                     pum_dtype_name(call->inputs[input].desc.dtype), expected);
 }
 
-pum_status op_input_ints(const struct op_call *call, int32_t index, int64_t *values,
+pum_status op_input_ints(struct op_call *call, int32_t index, int64_t *values,
                          int32_t max_count, int32_t *out_count)
 {
     *out_count = 0;

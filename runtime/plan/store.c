@@ -30,6 +30,7 @@ enum kernel_store store_of(enum pum_dtype dtype, const struct base_caps *caps)
         return STORE_I32;
     case PUM_DTYPE_NONE:
     case PUM_DTYPE_F64:
+    case PUM_DTYPE_STRING:
     case PUM_DTYPE_COUNT:
         return STORE_NONE;
     }

@@ -59,6 +59,7 @@ static double element(const pum_tensor *tensor, size_t i)
     case PUM_DTYPE_U64:
         return (double)((const uint64_t *)data)[i];
     case PUM_DTYPE_NONE:
+    case PUM_DTYPE_STRING:
     case PUM_DTYPE_COUNT:
         break;
     }

@@ -35,6 +35,8 @@ static pum_status constant_from_attr(struct onnx_node *node, const pum_attr *att
                                   (size_t)count * sizeof(*attr->floats));
         break;
     case PUM_ATTR_STRING:
+    case PUM_ATTR_STRINGS:
+    case PUM_ATTR_GRAPH:
         break; /* not in the operator's list */
     }
     return onnx_bind(node, 0, value);

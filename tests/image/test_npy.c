@@ -129,7 +129,7 @@ static void test_there_and_back(void **state)
     unsigned char data[48];
     for (size_t i = 0; i < sizeof(data); i++)
         data[i] = (unsigned char)(i * 37);
-    for (int dtype = PUM_DTYPE_F32; dtype < PUM_DTYPE_COUNT; dtype++) {
+    for (int dtype = PUM_DTYPE_F32; dtype < PUM_DTYPE_STRING; dtype++) {
         pum_tensor back, tensor = {.dtype = (pum_dtype)dtype,
                                    .rank = 2,
                                    .dims = {2, 3},

@@ -150,7 +150,7 @@ void op_text_needs_data(enum op_kind op, const char *inputs, const char *attrs, 
     struct text_call text;
     open_call(op, inputs, attrs, &text);
     text.inputs[unknown].data = NULL;
-    check_failure(inputs, op_infer(&text.call), PUM_E_UNSUPPORTED, "not known before the run");
+    check_failure(inputs, op_infer(&text.call), OP_NEEDS_DATA, "not known before the run");
     close_call(&text);
 }
 

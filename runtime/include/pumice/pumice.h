@@ -69,7 +69,9 @@ extern "C" {
     XX(PUM_E_DRIVER, 13, "driver", "the driver reported an error", "perhaps once")                 \
     XX(PUM_E_TIMEOUT, 14, "timeout", "the time ran out", "yes: wait again")                        \
     XX(PUM_E_STATE, 15, "state", "not allowed in this state", "after the state changed")           \
-    XX(PUM_E_INTERNAL, 16, "internal", "a fault of Pumice's own", "never: please report it")
+    XX(PUM_E_INTERNAL, 16, "internal", "a fault of Pumice's own", "never: please report it")       \
+    XX(PUM_E_CANCELLED, 17, "cancelled", "the run was cancelled", "yes: run again")                \
+    XX(PUM_E_LIMIT, 18, "limit", "a limit of the session was reached", "with a higher limit")
 
 typedef enum pum_status {
 #define XX(id, value, name, text, retry) id = value,
@@ -104,7 +106,8 @@ typedef enum pum_dtype {
     PUM_DTYPE_U16,
     PUM_DTYPE_U32,
     PUM_DTYPE_U64,
-    PUM_DTYPE_BOOL, /* one byte, 0 or 1 */
+    PUM_DTYPE_BOOL,   /* one byte, 0 or 1 */
+    PUM_DTYPE_STRING, /* an element is a `const char *` to NUL-terminated UTF-8; host only */
     PUM_DTYPE_COUNT
 } pum_dtype;
 
@@ -289,6 +292,11 @@ typedef struct pum_session_params {
     int32_t max_plans;
     /* Timestamps around each dispatch (see pum_session_profile). */
     bool profile;
+    /* Start of the random generators (RandomNormal, Bernoulli, ...): the same seed gives the same
+     * numbers run by run. 0: a fixed default. Operators with a seed of their own use that. */
+    uint64_t random_seed;
+    /* A Loop that runs longer than this fails with PUM_E_LIMIT. 0: 1,000,000. */
+    int64_t max_loop_iterations;
     /* Progress while weights are uploaded, 0..1; may be NULL. Called on the calling thread. */
     void (*progress)(void *user, float fraction);
     void *progress_user;
@@ -311,6 +319,26 @@ PUM_API void pum_session_destroy(pum_session **session);
 PUM_API PUM_NODISCARD pum_status pum_session_set_input(pum_session *session, int32_t index,
                                                        const pum_tensor *tensor);
 
+/* What an input or output holds. Most are tensors; models may also pass lists of tensors, and
+ * optional values that are nothing. */
+typedef enum pum_value_kind {
+    PUM_VALUE_TENSOR = 0,
+    PUM_VALUE_SEQUENCE,
+    PUM_VALUE_NONE /* an optional without a value */
+} pum_value_kind;
+
+/* Gives an input that is a list of tensors; all are copied. `count` may be 0.
+ * Errors: as pum_session_set_input. Threads: External lock. */
+PUM_API PUM_NODISCARD pum_status pum_session_set_sequence(pum_session *session, int32_t index,
+                                                          const pum_tensor *items, int32_t count);
+
+/* Gives an optional input as nothing. Errors: as pum_session_set_input. Threads: External lock. */
+PUM_API PUM_NODISCARD pum_status pum_session_set_none(pum_session *session, int32_t index);
+
+/* Stops the run in flight, and one that another thread is in: it returns PUM_E_CANCELLED between
+ * two steps. Later runs work. Errors: none. Threads: Safe, from any thread and a signal handler. */
+PUM_API void pum_session_cancel(pum_session *session);
+
 /* Starts a run with the inputs given. The first run with new shapes makes a plan (allocates,
  * compiles); later ones replay it and allocate nothing.
  * Errors: PUM_E_STATE (an input is missing, or work is in flight), PUM_E_SHAPE, PUM_E_TYPE,
@@ -331,6 +359,17 @@ PUM_API PUM_NODISCARD pum_status pum_session_run(pum_session *session);
  * Errors: PUM_E_ARGUMENT (index), PUM_E_STATE (no finished run). Threads: External lock. */
 PUM_API PUM_NODISCARD pum_status pum_session_get_output(pum_session *session, int32_t index,
                                                         pum_tensor *out_tensor);
+
+/* What output `index` holds after a run, and how many tensors (1 for a tensor, 0 for nothing).
+ * Errors: as pum_session_get_output. Threads: External lock. */
+PUM_API PUM_NODISCARD pum_status pum_session_get_output_kind(pum_session *session, int32_t index,
+                                                             pum_value_kind *out_kind,
+                                                             int32_t *out_count);
+
+/* Tensor `item` of an output that is a list. Ownership, Errors, Threads: as
+ * pum_session_get_output. */
+PUM_API PUM_NODISCARD pum_status pum_session_get_output_item(pum_session *session, int32_t index,
+                                                             int32_t item, pum_tensor *out_tensor);
 
 /* ---------------------------------------------------------------------------------------------
  * Looking inside: what `pumice explain`, `--profile` and `pumice verify` print

@@ -67,6 +67,16 @@ PUM_API int64_t pum_graph_symbol(pum_graph *graph, const char *name);
 PUM_API pum_value pum_input(pum_graph *graph, const char *name, pum_dtype dtype, int32_t rank,
                             const int64_t *dims);
 
+/* Declares an input whose type and shape are those of whatever it is given: the inputs of bodies
+ * (If, Loop, Scan, SequenceMap), and lists of tensors. `dtype` may be PUM_DTYPE_NONE (unknown).
+ *
+ * A body sees nothing of the graph around it. What it needs from there is passed: the node's inputs
+ * behind those that ONNX defines are the inputs of each body behind those that ONNX defines (an If
+ * node's inputs are the condition and then what both of its bodies take).
+ * Errors: sticky PUM_E_ARGUMENT, PUM_E_MEMORY. Threads: External lock on the graph. */
+PUM_API pum_value pum_input_any(pum_graph *graph, const char *name, pum_value_kind kind,
+                                pum_dtype dtype);
+
 /* A constant whose data stays the caller's and must outlive the graph and its sessions
  * (see pum_graph_adopt). `size_bytes` must equal the shape's size.
  * Errors: sticky PUM_E_ARGUMENT, PUM_E_MEMORY. Threads: External lock on the graph. */
@@ -100,7 +110,9 @@ typedef enum pum_attr_kind {
     PUM_ATTR_FLOAT,
     PUM_ATTR_STRING,
     PUM_ATTR_INTS,
-    PUM_ATTR_FLOATS
+    PUM_ATTR_FLOATS,
+    PUM_ATTR_STRINGS,
+    PUM_ATTR_GRAPH /* the body of If, Loop, Scan, SequenceMap: a finished graph */
 } pum_attr_kind;
 
 /* One attribute; the field of its kind is read. */
@@ -112,7 +124,9 @@ typedef struct pum_attr {
     const char *s;
     const int64_t *ints;
     const float *floats;
-    int32_t count; /* of ints or floats */
+    const char *const *strings;
+    int32_t count;    /* of ints, floats or strings */
+    pum_graph *graph; /* referenced by the node: the caller keeps and destroys its own handle */
 } pum_attr;
 
 typedef struct pum_node_params {
@@ -205,6 +219,7 @@ typedef struct pum_port_info {
     pum_dtype dtype;
     int32_t rank; /* -1: known only after planning */
     int64_t dims[PUM_MAX_RANK];
+    pum_value_kind kind; /* of inputs as declared; PUM_VALUE_NONE: an optional */
 } pum_port_info;
 
 /* Number of inputs that a session must be given. Errors: none. Threads: Safe when finished. */
