@@ -38,7 +38,8 @@ static pum_status check_inputs(const struct pum_graph *graph, const struct op_ro
         pum_value value = params->inputs[i];
         if (value >= graph->tensor_count || value < PUM_NO_VALUE)
             return pum_fail(PUM_E_ARGUMENT, "input %d is no value of this graph", i);
-        if (value <= 0 && (i < row->min_inputs || row->max_inputs < 0))
+        if (value <= 0 && !row->lowering->program &&
+            (i < row->min_inputs || row->max_inputs < 0))
             return pum_fail(PUM_E_ARGUMENT, "input %d is missing", i);
     }
     return PUM_OK;

@@ -75,7 +75,7 @@ static void every_row_has_cases(void **state)
         int32_t count = 0;
         for (int32_t k = 0; k < op_case_count; k++)
             count += op_cases[k].op == (enum op_kind)i;
-        if (count == 0)
+        if (count == 0 && !op_rows[i].lowering->program) /* those: tests/exec/test_program.c */
             fail_msg("%s has no case", op_rows[i].name);
     }
 }

@@ -73,6 +73,7 @@ PUM_API pum_value pum_input(pum_graph *graph, const char *name, pum_dtype dtype,
  * A body sees nothing of the graph around it. What it needs from there is passed: the node's inputs
  * behind those that ONNX defines are the inputs of each body behind those that ONNX defines (an If
  * node's inputs are the condition and then what both of its bodies take).
+ * Loop, Scan and SequenceMap have an attribute "captures" with the number of such inputs.
  * Errors: sticky PUM_E_ARGUMENT, PUM_E_MEMORY. Threads: External lock on the graph. */
 PUM_API pum_value pum_input_any(pum_graph *graph, const char *name, pum_value_kind kind,
                                 pum_dtype dtype);
