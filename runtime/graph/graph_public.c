@@ -283,6 +283,11 @@ pum_value pum_scalar_f32(pum_graph *graph, float value)
     return pum_constant_copy(graph, NULL, PUM_DTYPE_F32, 0, NULL, &value, sizeof(value));
 }
 
+pum_value pum_scalar_i64(pum_graph *graph, int64_t value)
+{
+    return pum_constant_copy(graph, NULL, PUM_DTYPE_I64, 0, NULL, &value, sizeof(value));
+}
+
 pum_value pum_ints(pum_graph *graph, int32_t count, const int64_t *values)
 {
     int64_t dim = count;

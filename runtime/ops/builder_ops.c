@@ -5,6 +5,10 @@
  * Tests: tests/graph/test_builder.c.
  */
 #include "graph/graph.h"
+#include "ops/axes.h"
+
+/* ONNX numbers its element types below this. */
+#define ONNX_TYPE_NUMBERS 32
 
 static pum_attr attr_int(const char *name, int64_t value)
 {
@@ -58,9 +62,19 @@ pum_value pum_add(pum_graph *graph, pum_value a, pum_value b)
     return pum_op2(graph, "Add", a, b);
 }
 
+pum_value pum_sub(pum_graph *graph, pum_value a, pum_value b)
+{
+    return pum_op2(graph, "Sub", a, b);
+}
+
 pum_value pum_mul(pum_graph *graph, pum_value a, pum_value b)
 {
     return pum_op2(graph, "Mul", a, b);
+}
+
+pum_value pum_div(pum_graph *graph, pum_value a, pum_value b)
+{
+    return pum_op2(graph, "Div", a, b);
 }
 
 pum_value pum_relu(pum_graph *graph, pum_value a)
@@ -71,6 +85,32 @@ pum_value pum_relu(pum_graph *graph, pum_value a)
 pum_value pum_gelu(pum_graph *graph, pum_value a)
 {
     return pum_op1(graph, "Gelu", a);
+}
+
+pum_value pum_gelu_tanh(pum_graph *graph, pum_value a)
+{
+    pum_attr attr = {.name = "approximate", .kind = PUM_ATTR_STRING, .s = "tanh"};
+    return node_of(graph, "Gelu", &a, 1, &attr, 1);
+}
+
+pum_value pum_tanh(pum_graph *graph, pum_value a)
+{
+    return pum_op1(graph, "Tanh", a);
+}
+
+pum_value pum_sigmoid(pum_graph *graph, pum_value a)
+{
+    return pum_op1(graph, "Sigmoid", a);
+}
+
+pum_value pum_cast(pum_graph *graph, pum_value x, pum_dtype dtype)
+{
+    int64_t number = 1;
+
+    while (number < ONNX_TYPE_NUMBERS && axes_onnx_dtype(number) != dtype)
+        number++;
+    pum_attr attr = attr_int("to", number);
+    return node_of(graph, "Cast", &x, 1, &attr, 1);
 }
 
 pum_value pum_matmul(pum_graph *graph, pum_value a, pum_value b)
@@ -111,6 +151,73 @@ pum_value pum_transpose(pum_graph *graph, pum_value x, int32_t rank, const int64
 {
     pum_attr attr = attr_ints("perm", perm, rank);
     return node_of(graph, "Transpose", &x, 1, &attr, 1);
+}
+
+/* --- Axes ------------------------------------------------------------------------------------- */
+
+pum_value pum_unsqueeze(pum_graph *graph, pum_value x, int32_t count, const int64_t *axes)
+{
+    return pum_op2(graph, "Unsqueeze", x, pum_ints(graph, count, axes));
+}
+
+pum_value pum_slice_dynamic(pum_graph *graph, pum_value x, int64_t axis, pum_value start,
+                            pum_value end)
+{
+    pum_value inputs[] = {x, start, end, pum_ints(graph, 1, &axis)};
+    return node_of(graph, "Slice", inputs, 4, NULL, 0);
+}
+
+pum_value pum_slice(pum_graph *graph, pum_value x, int64_t axis, int64_t start, int64_t end)
+{
+    return pum_slice_dynamic(graph, x, axis, pum_ints(graph, 1, &start), pum_ints(graph, 1, &end));
+}
+
+pum_value pum_concat(pum_graph *graph, int64_t axis, int32_t count, const pum_value *values)
+{
+    pum_attr attr = attr_int("axis", axis);
+    pum_value value = PUM_NO_VALUE;
+    (void)pum_node(graph,
+                   &(pum_node_params){.op = "Concat",
+                                      .inputs = values,
+                                      .input_count = count,
+                                      .attrs = &attr,
+                                      .attr_count = 1},
+                   &value);
+    return value;
+}
+
+pum_value pum_gather(pum_graph *graph, pum_value x, int64_t axis, pum_value indices)
+{
+    pum_attr attr = attr_int("axis", axis);
+    return node_of(graph, "Gather", (pum_value[]){x, indices}, 2, &attr, 1);
+}
+
+pum_value pum_shape_of(pum_graph *graph, pum_value x)
+{
+    return pum_op1(graph, "Shape", x);
+}
+
+pum_value pum_size_of(pum_graph *graph, pum_value x, int64_t axis)
+{
+    pum_attr attrs[] = {attr_int("start", axis), attr_int("end", axis + 1)};
+    return node_of(graph, "Shape", &x, 1, attrs, 2);
+}
+
+pum_value pum_expand(pum_graph *graph, pum_value x, pum_value shape)
+{
+    return pum_op2(graph, "Expand", x, shape);
+}
+
+pum_value pum_reduce_sum(pum_graph *graph, pum_value x, int64_t axis, bool keep)
+{
+    pum_attr attr = attr_int("keepdims", keep);
+    return node_of(graph, "ReduceSum", (pum_value[]){x, pum_ints(graph, 1, &axis)}, 2, &attr, 1);
+}
+
+pum_value pum_normalize(pum_graph *graph, pum_value x, int64_t axis)
+{
+    pum_attr attrs[] = {attr_int("axis", axis), attr_int("p", 2)};
+    return node_of(graph, "LpNormalization", &x, 1, attrs, 2);
 }
 
 /* --- Attention -------------------------------------------------------------------------------- */

@@ -251,6 +251,47 @@ static void test_shorthand_shapes(void **state)
     check_mistake(PUM_E_ARGUMENT, "weight's rank");
 }
 
+/* Shorthand that moves, casts and counts. */
+static void test_shorthand_axes(void **state)
+{
+    (void)state;
+    pum_value x = input("x", DIMS(2, 5, 8)), y = input("y", DIMS(2, 3, 8));
+    pum_value ids = pum_input(graph, "ids", PUM_DTYPE_I64, DIMS(4));
+    assert_string_equal(described(pum_sub(graph, x, pum_scalar_f32(graph, 1))), "float32[2,5,8]");
+    assert_string_equal(described(pum_div(graph, x, pum_scalar_f32(graph, 2))), "float32[2,5,8]");
+    assert_string_equal(described(pum_tanh(graph, pum_sigmoid(graph, x))), "float32[2,5,8]");
+    assert_string_equal(described(pum_gelu_tanh(graph, x)), "float32[2,5,8]");
+    for (int dtype = PUM_DTYPE_F32; dtype < PUM_DTYPE_STRING; dtype++) {
+        pum_port_info info;
+        assert_int_equal(pum_graph_get_value(graph, pum_cast(graph, ids, (pum_dtype)dtype), &info),
+                         PUM_OK);
+        assert_int_equal(info.dtype, dtype);
+    }
+    assert_string_equal(described(pum_unsqueeze(graph, x, DIMS(1, 4))), "float32[2,1,5,8,1]");
+    assert_string_equal(described(pum_slice(graph, x, 1, 1, 4)), "float32[2,3,8]");
+    assert_string_equal(described(pum_slice(graph, x, -1, -3, INT64_MAX)), "float32[2,5,3]");
+    assert_string_equal(described(pum_slice_dynamic(graph, x, 2, pum_ints(graph, DIMS(2)),
+                                                    pum_ints(graph, DIMS(4)))),
+                        "float32[2,5,2]");
+    assert_string_equal(described(pum_concat(graph, 1, 2, (pum_value[]){x, y})), "float32[2,8,8]");
+    assert_string_equal(described(pum_gather(graph, x, 1, ids)), "float32[2,4,8]");
+    assert_string_equal(described(pum_gather(graph, x, 1, pum_scalar_i64(graph, 0))),
+                        "float32[2,8]");
+    assert_string_equal(described(pum_size_of(graph, x, 1)), "int64[1]");
+    assert_string_equal(described(pum_shape_of(graph, x)), "int64[3]");
+    assert_string_equal(described(pum_expand(graph, x, pum_ints(graph, DIMS(3, 1, 5, 1)))),
+                        "float32[3,2,5,8]");
+    assert_string_equal(described(pum_reduce_sum(graph, x, 1, true)), "float32[2,1,8]");
+    assert_string_equal(described(pum_reduce_sum(graph, x, -1, false)), "float32[2,5]");
+    assert_string_equal(described(pum_normalize(graph, x, -1)), "float32[2,5,8]");
+    assert_int_equal(pum_graph_status(graph), PUM_OK);
+    (void)pum_concat(graph, 1, 2, (pum_value[]){x, pum_slice(graph, y, 0, 0, 1)});
+    check_mistake(PUM_E_SHAPE, "Concat");
+    (void)pum_cast(graph, input("x", DIMS(2)), PUM_DTYPE_NONE);
+    assert_true(pum_graph_status(graph) != PUM_OK);
+    assert_message("Cast");
+}
+
 /* With a symbol, types and ranks are still known. */
 static void test_unknown_shapes(void **state)
 {
@@ -388,7 +429,8 @@ int main(void)
         WITH_GRAPH(test_example),         WITH_GRAPH(test_sticky),
         WITH_GRAPH(test_mistakes),        WITH_GRAPH(test_finished_is_frozen),
         WITH_GRAPH(test_declared_type),   WITH_GRAPH(test_symbols),
-        WITH_GRAPH(test_shorthand_shapes), WITH_GRAPH(test_unknown_shapes),
+        WITH_GRAPH(test_shorthand_shapes), WITH_GRAPH(test_shorthand_axes),
+        WITH_GRAPH(test_unknown_shapes),
         WITH_GRAPH(test_guesses),
         WITH_GRAPH(test_each_op),         WITH_GRAPH(test_own_error),
     };

@@ -97,6 +97,9 @@ PUM_API pum_value pum_constant_f32(pum_graph *graph, const char *name, int32_t r
 /* A float scalar, copied. Errors: sticky. Threads: External lock on the graph. */
 PUM_API pum_value pum_scalar_f32(pum_graph *graph, float value);
 
+/* An int64 scalar, copied: an index. Errors: sticky. Threads: External lock on the graph. */
+PUM_API pum_value pum_scalar_i64(pum_graph *graph, int64_t value);
+
 /* A list of integers as an int64 tensor [count], copied: shapes, axes, pads.
  * Errors: sticky. Threads: External lock on the graph. */
 PUM_API pum_value pum_ints(pum_graph *graph, int32_t count, const int64_t *values);
@@ -159,12 +162,24 @@ PUM_API pum_value pum_op2(pum_graph *graph, const char *op, pum_value a, pum_val
 
 /* a + b, broadcast as NumPy does. Errors: sticky. Threads: External lock. */
 PUM_API pum_value pum_add(pum_graph *graph, pum_value a, pum_value b);
+/* a - b, broadcast. Errors: sticky. Threads: External lock. */
+PUM_API pum_value pum_sub(pum_graph *graph, pum_value a, pum_value b);
 /* a * b, broadcast. Errors: sticky. Threads: External lock. */
 PUM_API pum_value pum_mul(pum_graph *graph, pum_value a, pum_value b);
+/* a / b, broadcast. Errors: sticky. Threads: External lock. */
+PUM_API pum_value pum_div(pum_graph *graph, pum_value a, pum_value b);
 /* max(a, 0). Errors: sticky. Threads: External lock. */
 PUM_API pum_value pum_relu(pum_graph *graph, pum_value a);
 /* The exact (erf) GELU. Errors: sticky. Threads: External lock. */
 PUM_API pum_value pum_gelu(pum_graph *graph, pum_value a);
+/* GELU's tanh approximation ("gelu_new"). Errors: sticky. Threads: External lock. */
+PUM_API pum_value pum_gelu_tanh(pum_graph *graph, pum_value a);
+/* Hyperbolic tangent. Errors: sticky. Threads: External lock. */
+PUM_API pum_value pum_tanh(pum_graph *graph, pum_value a);
+/* 1 / (1 + e^-a). Errors: sticky. Threads: External lock. */
+PUM_API pum_value pum_sigmoid(pum_graph *graph, pum_value a);
+/* Another element type. Errors: sticky. Threads: External lock. */
+PUM_API pum_value pum_cast(pum_graph *graph, pum_value x, pum_dtype dtype);
 /* Matrix product over the last two axes, batch axes broadcast. Errors: sticky. Threads: External
  * lock. Shapes: [..., m, k] x [..., k, n] -> [..., m, n]. */
 PUM_API pum_value pum_matmul(pum_graph *graph, pum_value a, pum_value b);
@@ -184,6 +199,32 @@ PUM_API pum_value pum_embedding(pum_graph *graph, pum_value table, pum_value ids
 PUM_API pum_value pum_reshape(pum_graph *graph, pum_value x, int32_t rank, const int64_t *dims);
 /* Axes in a new order. Errors: sticky. Threads: External lock. */
 PUM_API pum_value pum_transpose(pum_graph *graph, pum_value x, int32_t rank, const int64_t *perm);
+/* New axes of size 1 at these places of the result. Errors: sticky. Threads: External lock. */
+PUM_API pum_value pum_unsqueeze(pum_graph *graph, pum_value x, int32_t count, const int64_t *axes);
+/* Entries start, start+1, ... below end of one axis; negative: from the end; end INT64_MAX: all
+ * that follow. Errors: sticky. Threads: External lock. */
+PUM_API pum_value pum_slice(pum_graph *graph, pum_value x, int64_t axis, int64_t start,
+                            int64_t end);
+/* The same with start and end as int64 tensors [1], for lengths that come with a run's inputs.
+ * Errors: sticky. Threads: External lock. */
+PUM_API pum_value pum_slice_dynamic(pum_graph *graph, pum_value x, int64_t axis, pum_value start,
+                                    pum_value end);
+/* Tensors behind each other along an axis. Errors: sticky. Threads: External lock. */
+PUM_API pum_value pum_concat(pum_graph *graph, int64_t axis, int32_t count,
+                             const pum_value *values);
+/* Entries of an axis chosen by int32 or int64 indices, whose axes take its place; a scalar index
+ * removes it. Errors: sticky. Threads: External lock. */
+PUM_API pum_value pum_gather(pum_graph *graph, pum_value x, int64_t axis, pum_value indices);
+/* Size of one axis (from 0) as an int64 tensor [1]. Errors: sticky. Threads: External lock. */
+PUM_API pum_value pum_size_of(pum_graph *graph, pum_value x, int64_t axis);
+/* All sizes as an int64 tensor [rank]. Errors: sticky. Threads: External lock. */
+PUM_API pum_value pum_shape_of(pum_graph *graph, pum_value x);
+/* Broadcast to a shape, an int64 tensor. Errors: sticky. Threads: External lock. */
+PUM_API pum_value pum_expand(pum_graph *graph, pum_value x, pum_value shape);
+/* Sum over one axis, which stays with size 1 if `keep`. Errors: sticky. Threads: External lock. */
+PUM_API pum_value pum_reduce_sum(pum_graph *graph, pum_value x, int64_t axis, bool keep);
+/* x over its Euclidean length along one axis. Errors: sticky. Threads: External lock. */
+PUM_API pum_value pum_normalize(pum_graph *graph, pum_value x, int64_t axis);
 
 typedef struct pum_attention_params {
     pum_value q, k, v;  /* [batch, q_len, heads*head_dim], [batch, kv_len, kv_heads*head_dim] */
