@@ -69,7 +69,8 @@ static pum_status run_reference(pum_context *context, struct verify_case *c,
                            .input_count = c->data.input_count,
                            .inputs = inputs,
                            .output_count = c->data.output_count,
-                           .outputs = outputs};
+                           .outputs = outputs,
+                           .strings = &c->data.arena};
     PUM_TRY(op_infer(&call));
     for (int32_t i = 0; i < call.output_count; i++) {
         struct tensor_desc desc = outputs[i].desc;
@@ -228,6 +229,9 @@ pum_status verify_case_make(pum_context *context, const struct op_case *test, ui
     c->test = test;
     PUM_TRY(op_case_parse(context, test, seed, &c->data));
     pum_status status = half ? halve_inputs(c) : PUM_OK;
+    for (int32_t i = 0; i < c->data.input_count && status == PUM_OK; i++)
+        if (c->data.inputs[i].tensor.desc.dtype == PUM_DTYPE_STRING)
+            status = pum_fail(PUM_E_UNSUPPORTED, "strings are the host's");
     size_t ins = (size_t)c->data.input_count, outs = (size_t)c->data.output_count;
     c->inputs = base_arena_alloc(&c->data.arena, ins + 1, sizeof *c->inputs);
     c->outputs = base_arena_alloc(&c->data.arena, outs + 1, sizeof *c->outputs);

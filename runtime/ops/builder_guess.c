@@ -34,6 +34,8 @@ static enum pum_dtype first_dtype(const struct pum_graph *graph, const struct gr
     case OP_SIZE:
     case OP_ARGMAX:
     case OP_ARGMIN:
+    case OP_NONZERO:
+    case OP_NONMAXSUPPRESSION:
         return PUM_DTYPE_I64;
     case OP_CAST:
         return axes_onnx_dtype(node_int(node, "to", 0));
@@ -59,6 +61,7 @@ static enum pum_dtype later_dtype(const struct graph_node *node, enum pum_dtype 
         return first;
     case OP_TOPK:
     case OP_MAXPOOL:
+    case OP_UNIQUE:
         return PUM_DTYPE_I64;
     case OP_DROPOUT:
         return PUM_DTYPE_BOOL;
@@ -143,7 +146,7 @@ static int32_t first_rank(const struct pum_graph *graph, const struct graph_node
     int32_t length = list_length(graph, node, 1);
 
     /* Families stand together in the table. */
-    if (node->op >= OP_ADD && node->op <= OP_WHERE)
+    if (node->op >= OP_ADD && node->op <= OP_WHERE && node->op != OP_BITWISENOT)
         return broadcast_rank(graph, node);
     if (node->op >= OP_REDUCESUM && node->op <= OP_ARGMIN)
         return reduced_rank(graph, node);
@@ -155,7 +158,12 @@ static int32_t first_rank(const struct pum_graph *graph, const struct graph_node
         return 0;
     case OP_GEMM:
     case OP_FLATTEN:
+    case OP_NONZERO:
+    case OP_NONMAXSUPPRESSION:
         return 2;
+    case OP_COMPRESS:
+    case OP_UNIQUE:
+        return node_attr(node, "axis") == NULL ? 1 : rank;
     case OP_MATMUL:
         return matmul_rank(rank, second);
     case OP_RESHAPE:
@@ -216,6 +224,8 @@ void builder_guess(struct pum_graph *graph, const struct graph_node *node)
                           node->op == OP_MAXPOOL || node->op == OP_DROPOUT;
         output->desc.dtype = i == 0 ? dtype : later_dtype(node, dtype);
         output->rank_hint = like_first && rank <= PUM_MAX_RANK ? rank : UNKNOWN_RANK;
+        if (node->op == OP_UNIQUE && i > 0)
+            output->rank_hint = 1;
         if (output->rank_hint < 0)
             output->rank_hint = UNKNOWN_RANK;
         if (i == 0)

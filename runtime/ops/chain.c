@@ -56,7 +56,7 @@ bool chain_operand_mode(const struct shape *out, const struct shape *operand, ui
 bool chain_is_long(uint32_t step)
 {
     return step == CHAIN_POW || step == CHAIN_RPOW || step == CHAIN_LOG || step == CHAIN_ERF ||
-           (step >= CHAIN_SIN && step <= CHAIN_COSH);
+           (step >= CHAIN_SIN && step <= CHAIN_SHRINK);
 }
 
 int32_t chain_own_steps(int32_t op)
@@ -98,6 +98,9 @@ static uint32_t plain_step(int32_t op)
     case OP_ATAN: return CHAIN_ATAN;
     case OP_SINH: return CHAIN_SINH;
     case OP_COSH: return CHAIN_COSH;
+    case OP_ASINH: return CHAIN_ASINH;
+    case OP_ACOSH: return CHAIN_ACOSH;
+    case OP_ATANH: return CHAIN_ATANH;
     default: return CHAIN_NONE;
     }
 }
@@ -137,6 +140,11 @@ bool chain_unary_step(const struct graph_node *node, struct op_chain_step *out_s
     case OP_THRESHOLDEDRELU:
         step.op = CHAIN_THRESHOLDED_RELU;
         step.a = node_float(node, "alpha", 1.0f);
+        break;
+    case OP_SHRINK:
+        step.op = CHAIN_SHRINK;
+        step.a = node_float(node, "lambd", 0.5f);
+        step.b = node_float(node, "bias", 0.0f);
         break;
     case OP_SILU:
         step.op = CHAIN_SILU;
@@ -315,6 +323,7 @@ static double parameter_step(const struct op_chain_step *step, double x, double 
     case CHAIN_HARD_SWISH: return x * clamp(a * x + b, 0.0, 1.0);
     case CHAIN_SILU: return x * sigmoid(a * x);
     case CHAIN_THRESHOLDED_RELU: return x > a ? x : 0.0;
+    case CHAIN_SHRINK: return x < -a ? x + b : x > a ? x - b : 0.0;
     default: return x;
     }
 }
@@ -349,6 +358,9 @@ double chain_step_value(const struct op_chain_step *step, double x, double opera
     case CHAIN_ATAN: return atan(x);
     case CHAIN_SINH: return sinh(x);
     case CHAIN_COSH: return cosh(x);
+    case CHAIN_ASINH: return asinh(x);
+    case CHAIN_ACOSH: return acosh(x);
+    case CHAIN_ATANH: return atanh(x);
     default: return parameter_step(step, x, step->operand > 0 ? operand : (double)step->a);
     }
 }

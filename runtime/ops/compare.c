@@ -24,6 +24,8 @@ static enum order order_of(const struct host_tensor *a, int64_t at_a, const stru
         double x = tensor_get_f64(a, at_a), y = tensor_get_f64(b, at_b);
         return isnan(x) || isnan(y) ? ORDER_NONE : ORDER_OF(x, y);
     }
+    if (a->desc.dtype == PUM_DTYPE_STRING)
+        return ORDER_OF(strcmp(tensor_get_string(a, at_a), tensor_get_string(b, at_b)), 0);
     int64_t x = tensor_get_i64(a, at_a), y = tensor_get_i64(b, at_b);
     if (a->desc.dtype == PUM_DTYPE_U64)
         return ORDER_OF((uint64_t)x, (uint64_t)y);
@@ -97,7 +99,7 @@ static pum_status lower_compare(const struct lower_call *call, int64_t float_op,
     }                                                                                              \
     OP_LOWER(fn, lower_##fn)
 
-COMPARISON(equal, ELEMENTWISE_ANY, ORDER_EQUAL, COMPARE_EQUAL, INTEGER_EQUAL);
+COMPARISON(equal, ELEMENTWISE_ANY | ELEMENTWISE_STRING, ORDER_EQUAL, COMPARE_EQUAL, INTEGER_EQUAL);
 COMPARISON(greater, ELEMENTWISE_NUMBER, ORDER_GREATER, COMPARE_GREATER, INTEGER_GREATER);
 COMPARISON(greater_or_equal, ELEMENTWISE_NUMBER, ORDER_GREATER | ORDER_EQUAL,
            COMPARE_GREATER_OR_EQUAL, INTEGER_GREATER_OR_EQUAL);

@@ -26,9 +26,10 @@ static const char *types_text(uint32_t types)
 pum_status elementwise_check(const struct op_call *call, int32_t input, uint32_t types)
 {
     enum pum_dtype dtype = call->inputs[input].desc.dtype;
-    uint32_t kind = dtype_is_float(dtype) ? ELEMENTWISE_FLOAT
-                    : dtype_is_int(dtype) ? ELEMENTWISE_INT
-                                          : ELEMENTWISE_BOOL;
+    uint32_t kind = dtype_is_float(dtype)          ? ELEMENTWISE_FLOAT
+                    : dtype_is_int(dtype)          ? ELEMENTWISE_INT
+                    : dtype == PUM_DTYPE_STRING    ? ELEMENTWISE_STRING
+                                                   : ELEMENTWISE_BOOL;
     return kind & types ? PUM_OK : op_bad_type(call, input, types_text(types));
 }
 

@@ -21,6 +21,7 @@ const struct op_case op_cases[] = {
 #include "ops/cases_unary.inc"
 #include "ops/cases_cast.inc"
 #include "ops/cases_binary.inc"
+#include "ops/cases_bitwise.inc"
 #include "ops/cases_reduce.inc"
 #include "ops/cases_norm.inc"
 #include "ops/cases_matmul.inc"
@@ -31,6 +32,7 @@ const struct op_case op_cases[] = {
 #include "ops/cases_move.inc"
 #include "ops/cases_gather.inc"
 #include "ops/cases_resize.inc"
+#include "ops/cases_select.inc"
 #undef OP_CASE
 };
 
@@ -92,7 +94,7 @@ static const struct {
     {"f64", PUM_DTYPE_F64}, {"i8", PUM_DTYPE_I8},   {"i16", PUM_DTYPE_I16},
     {"i32", PUM_DTYPE_I32}, {"i64", PUM_DTYPE_I64}, {"u8", PUM_DTYPE_U8},
     {"u16", PUM_DTYPE_U16}, {"u32", PUM_DTYPE_U32}, {"u64", PUM_DTYPE_U64},
-    {"bool", PUM_DTYPE_BOOL},
+    {"bool", PUM_DTYPE_BOOL}, {"str", PUM_DTYPE_STRING},
 };
 
 static pum_status take_desc(struct reader *reader, struct tensor_desc *out_desc)
@@ -179,9 +181,46 @@ static pum_status fill_range(struct reader *reader, struct host_tensor *tensor, 
     return PUM_OK;
 }
 
-static pum_status fill_listed(struct reader *reader, struct host_tensor *tensor)
+/* Text up to one of the characters of `ends`, "~" as a space; NULL: no memory. */
+static const char *take_text(struct reader *reader, struct base_arena *arena, const char *ends)
+{
+    size_t length = strcspn(reader->at, ends);
+    char *text = base_arena_printf(arena, "%.*s", (int)length, reader->at);
+    for (char *c = text; c && *c; c++)
+        *c = *c == '~' ? ' ' : *c;
+    reader->at += length;
+    return text;
+}
+
+static pum_status fill_texts(struct reader *reader, struct base_arena *arena,
+                             struct host_tensor *tensor)
 {
     int64_t count = shape_elements(&tensor->desc.shape);
+    for (int64_t i = 0; i < count; i++) {
+        if (i > 0 && !take(reader, ","))
+            return bad(reader, "expected as many values as there are elements");
+        const char *text = take_text(reader, arena, ",}");
+        if (!text)
+            return PUM_E_MEMORY;
+        tensor_set_string(tensor, i, text);
+    }
+    return take(reader, "}") ? PUM_OK : bad(reader, "expected '}'");
+}
+
+static void fill_words(struct host_tensor *tensor, uint64_t *state)
+{
+    static const char *const words[] = {"a", "b", "c", "d", "e", "f", "g", "h"};
+    int64_t count = shape_elements(&tensor->desc.shape);
+    for (int64_t i = 0; i < count; i++)
+        tensor_set_string(tensor, i, words[uniform_int(state, 0, 7)]);
+}
+
+static pum_status fill_listed(struct reader *reader, struct base_arena *arena,
+                              struct host_tensor *tensor)
+{
+    int64_t count = shape_elements(&tensor->desc.shape);
+    if (tensor->desc.dtype == PUM_DTYPE_STRING)
+        return fill_texts(reader, arena, tensor);
     for (int64_t i = 0; i < count; i++) {
         double real;
         int64_t integer;
@@ -197,14 +236,19 @@ static pum_status fill_listed(struct reader *reader, struct host_tensor *tensor)
     return take(reader, "}") ? PUM_OK : bad(reader, "expected '}'");
 }
 
-static pum_status take_values(struct reader *reader, struct op_case_input *input, uint64_t *state)
+static pum_status take_values(struct reader *reader, struct base_arena *arena,
+                              struct op_case_input *input, uint64_t *state)
 {
     struct host_tensor *tensor = &input->tensor;
     bool is_float = dtype_is_float(tensor->desc.dtype);
     int64_t count = shape_elements(&tensor->desc.shape);
     if (take(reader, "={")) {
         input->constant = true;
-        return fill_listed(reader, tensor);
+        return fill_listed(reader, arena, tensor);
+    }
+    if (tensor->desc.dtype == PUM_DTYPE_STRING) {
+        fill_words(tensor, state);
+        return PUM_OK;
     }
     if (take(reader, ":range("))
         return fill_range(reader, tensor, state);
@@ -239,7 +283,7 @@ static pum_status take_input(struct reader *reader, struct base_arena *arena, ui
     input->tensor.data = base_arena_alloc(arena, bytes > 0 ? bytes : 1, 1);
     if (!input->tensor.data)
         return PUM_E_MEMORY;
-    return take_values(reader, input, &seed);
+    return take_values(reader, arena, input, &seed);
 }
 
 /* Number of words separated by spaces. */
@@ -304,6 +348,24 @@ static pum_status take_list(struct reader *reader, struct base_arena *arena, pum
     return PUM_OK;
 }
 
+static pum_status take_texts(struct reader *reader, struct base_arena *arena, pum_attr *attr)
+{
+    size_t room = strcspn(reader->at, "}") + 1;
+    const char **texts = base_arena_alloc(arena, room, sizeof(*texts));
+    if (!texts)
+        return PUM_E_MEMORY;
+    attr->kind = PUM_ATTR_STRINGS;
+    attr->strings = texts;
+    for (attr->count = 0; !take(reader, "}"); attr->count++) {
+        if (attr->count > 0 && !take(reader, ","))
+            return bad(reader, "expected a list of strings");
+        texts[attr->count] = take_text(reader, arena, ",} ");
+        if (!texts[attr->count])
+            return PUM_E_MEMORY;
+    }
+    return PUM_OK;
+}
+
 static pum_status take_attr(struct reader *reader, struct base_arena *arena, pum_attr *attr)
 {
     size_t length = strcspn(reader->at, "= ");
@@ -315,13 +377,14 @@ static pum_status take_attr(struct reader *reader, struct base_arena *arena, pum
     reader->at += length + 1;
     if (take(reader, "["))
         return take_list(reader, arena, attr);
+    if (take(reader, "{"))
+        return take_texts(reader, arena, attr);
     length = strcspn(reader->at, " ");
     bool number = isdigit((unsigned char)reader->at[0]) ||
                   (strchr("+-.", reader->at[0]) && reader->at[0] != '\0');
     if (!number) {
         attr->kind = PUM_ATTR_STRING;
-        attr->s = base_arena_printf(arena, "%.*s", (int)length, reader->at);
-        reader->at += length;
+        attr->s = take_text(reader, arena, " ");
         return attr->s ? PUM_OK : PUM_E_MEMORY;
     }
     const char *end = reader->at + length;

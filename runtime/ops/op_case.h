@@ -7,16 +7,17 @@
  * OP_CASE(SOFTMAX, "f32[3,1000]", "axis=-1")
  *
  * Inputs, separated by spaces: type[dims], types by short name (f32 f16 bf16 f64 i8 i16 i32 i64 u8
- * u16 u32 u64 bool), "-" for an absent one; scalars are f32[]. Random values come from [-2,2] for
- * floats, [-8,8] (unsigned [0,15]) for integers, 0/1 for bool, or from a suffix:
+ * u16 u32 u64 bool str), "-" for an absent one; scalars are f32[]. Random values come from [-2,2]
+ * for floats, [-8,8] (unsigned [0,15]) for integers, 0/1 for bool, words a to h for strings, or
+ * from a suffix:
  *   f32[4]:pos          0.1 .. 4             f32[4]:unit    -1 .. 1
  *   i64[4]:range(0,9)   integers, inclusive
  *   f32[4]:special      NaN, +-Inf, +-0, subnormals, large, random
  *   f32[4]:edge         as special, without subnormals (devices may take them for zero)
- *   i64[2]={3,-1}       these values, as a constant
+ *   i64[2]={3,-1}       these values, as a constant; "~" is a space in strings: str[2]={a~b,}
  * A leading "!" makes an input a constant of the graph (a weight): !f32[8,4,3,3].
  * Attributes, separated by spaces: axis=-1 alpha=0.5 (a point makes a float) mode=linear
- * axes=[1,2] values=[0.5,1.5].
+ * axes=[1,2] values=[0.5,1.5] words={a,b}; "~" is a space in strings.
  * A case may end with a chain: "chain: relu" is not part of this format; fusion has its own tests.
  */
 #ifndef PUM_OPS_OP_CASE_H

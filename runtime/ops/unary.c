@@ -5,6 +5,7 @@
  * integer kernels. Cast is in cast.c.
  * Tests: tests/ops/test_elementwise_reference.c, cases_unary.inc.
  */
+#include "ops/axes.h"
 #include "ops/elementwise.h"
 
 #include "push_elementwise.h"
@@ -64,6 +65,9 @@ FLOAT_STEP(acos);
 FLOAT_STEP(atan);
 FLOAT_STEP(sinh);
 FLOAT_STEP(cosh);
+FLOAT_STEP(asinh);
+FLOAT_STEP(acosh);
+FLOAT_STEP(atanh);
 FLOAT_STEP(tanh);
 FLOAT_STEP(erf);
 FLOAT_STEP(sigmoid);
@@ -179,6 +183,20 @@ static pum_status lower_relu(struct lower_call *call)
     return lower_number(call, INTEGER_RELU, true);
 }
 OP_LOWER_CHAIN(relu, lower_relu);
+
+/* Integers: in double, then towards zero into the type. */
+pum_status infer_shrink(struct op_call *call) { return infer_number(call); }
+pum_status reference_shrink(struct op_call *call)
+{
+    struct op_chain_step step;
+    int64_t count = shape_elements(&call->outputs[0].desc.shape);
+    (void)chain_unary_step(call->node, &step);
+    for (int64_t i = 0; i < count; i++)
+        axes_store_f64(&call->outputs[0], i,
+                       chain_step_value(&step, tensor_get_f64(&call->inputs[0], i), 0));
+    return PUM_OK;
+}
+OP_LOWER_CHAIN(shrink, lower_step);
 
 /* --- Clip ------------------------------------------------------------------------------------- */
 

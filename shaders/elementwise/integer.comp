@@ -87,6 +87,8 @@ int compute(int x, int o) {
     case INTEGER_SIGN: return sign(x);
     case INTEGER_NOT: return int(x == 0);
     case INTEGER_RELU: return max(x, 0);
+    case INTEGER_INVERT: return ~x;
+    case INTEGER_SHIFT_RIGHT: return o < 0 || o > 31 ? 0 : x >> o;
     }
     return x;
 }

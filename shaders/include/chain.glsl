@@ -108,6 +108,10 @@ float chain_long_step(uint op, float x, float o, float a, float b) {
     case CHAIN_ATAN: return math_atan(x);
     case CHAIN_SINH: return math_sinh(x);
     case CHAIN_COSH: return math_cosh(x);
+    case CHAIN_ASINH: return math_asinh(x);
+    case CHAIN_ACOSH: return math_acosh(x);
+    case CHAIN_ATANH: return math_atanh(x);
+    case CHAIN_SHRINK: return x < -a ? x + b : (x > a ? x - b : 0.0);
     }
     return chain_step(op, x, o, a, b);
 }

@@ -113,6 +113,30 @@ float math_cosh(float x) {
     return math_nan_or(x, 0.5 * h * h + 0.5 / (h * h));
 }
 
+// log(1 + u), u not negative
+float math_log1p_any(float u) { return u <= 1.0 ? math_log1p(u) : math_log(1.0 + u); }
+
+// Above 1e8 the root of x^2 +- 1 is |x|, and x^2 might overflow.
+float math_asinh(float x) {
+    float a = abs(x);
+    float y = a > 1e8 ? math_log(a) + 0.693147181
+                      : math_log1p_any(a + a * a / (1.0 + sqrt(1.0 + a * a)));
+    return math_nan_or(x, x < 0.0 ? -y : y);
+}
+
+float math_acosh(float x) {
+    float t = x - 1.0;
+    float y = x > 1e8 ? math_log(x) + 0.693147181 : math_log1p_any(t + sqrt(t * (t + 2.0)));
+    return x < 1.0 ? MATH_NAN : math_nan_or(x, y);
+}
+
+float math_atanh(float x) {
+    float a = abs(x);
+    float y = a == 1.0 ? MATH_INF : 0.5 * math_log1p_any(2.0 * a / (1.0 - a));
+    y = x < 0.0 ? -y : y;
+    return a > 1.0 ? MATH_NAN : math_nan_or(x, y);
+}
+
 // sin and cos of r in [-pi/4, pi/4]: r + r^3 P(r^2), 1 - r^2/2 + r^4 P(r^2)
 float math_sin_small(float r) {
     float s = r * r;

@@ -63,7 +63,11 @@
 #define CHAIN_ATAN 45
 #define CHAIN_SINH 46
 #define CHAIN_COSH 47
-#define CHAIN_OP_COUNT 48
+#define CHAIN_ASINH 48
+#define CHAIN_ACOSH 49
+#define CHAIN_ATANH 50
+#define CHAIN_SHRINK 51       /* beyond +-a: towards zero by b; between: 0 */
+#define CHAIN_OP_COUNT 52
 
 /* Where a tensor operand's element comes from. */
 #define CHAIN_FULL 0   /* same index as the output */

@@ -65,6 +65,8 @@ struct push_cast {
 #define INTEGER_SIGN 19
 #define INTEGER_NOT 20
 #define INTEGER_RELU 21
+#define INTEGER_INVERT 22 /* all bits */
+#define INTEGER_SHIFT_RIGHT 23 /* of numbers that are not negative; by 32 or more: 0 */
 
 /* Floats to bool. */
 #define COMPARE_EQUAL 0

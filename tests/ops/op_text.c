@@ -62,7 +62,9 @@ static void open_call(enum op_kind op, const char *inputs, const char *attrs,
                                       .input_count = data->input_count,
                                       .inputs = out_text->inputs,
                                       .output_count = data->output_count,
-                                      .outputs = out_text->outputs};
+                                      .outputs = out_text->outputs,
+                                      .strings = &data->arena,
+                                      .random = 12345};
 }
 
 static void close_call(struct text_call *text)
@@ -93,6 +95,12 @@ static void check_equal(const char *inputs, const struct host_tensor *got,
                  shape_text(&got->desc.shape, a), pum_dtype_name(wanted->desc.dtype),
                  shape_text(&wanted->desc.shape, b));
     for (int64_t i = 0; i < shape_elements(&got->desc.shape); i++) {
+        if (got->desc.dtype == PUM_DTYPE_STRING) {
+            if (strcmp(tensor_get_string(got, i), tensor_get_string(wanted, i)) != 0)
+                fail_msg("%s gives '%s' at element %lld, expected '%s'", inputs,
+                         tensor_get_string(got, i), (long long)i, tensor_get_string(wanted, i));
+            continue;
+        }
         double x = tensor_get_f64(got, i), y = tensor_get_f64(wanted, i);
         if (x != y && !(isnan(x) && isnan(y)) && !(fabs(x - y) <= 1e-5 * fmax(1, fabs(y))))
             fail_msg("%s gives %g at element %lld, expected %g", inputs, x, (long long)i, y);

@@ -97,7 +97,8 @@ static void run_case(const struct op_case *test)
                            .input_count = data.input_count,
                            .inputs = inputs,
                            .output_count = data.output_count,
-                           .outputs = outputs};
+                           .outputs = outputs,
+                           .strings = &data.arena};
     if (op_infer(&call) != PUM_OK)
         fail_msg("%s:%d: %s", test->file, test->line, pum_last_error());
     for (int32_t i = 0; i < data.output_count; i++) {
