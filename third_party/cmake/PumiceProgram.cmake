@@ -1,20 +1,23 @@
 # SPDX-License-Identifier: MIT
 #
-# What stands on top of the library: pictures (pumice_image), the command line (pumice_cli, whose
-# file is called pumice) and the examples. All see the public headers only.
+# What stands on top of the library: pictures, Hugging Face folders and their architectures
+# (pumice_top), the command line (pumice_cli, whose file is called pumice) and the examples. All see
+# the public headers only.
 
 if(NOT PUMICE_PROGRAM AND NOT PUMICE_TESTS)
     return()
 endif()
 
 file(GLOB PUMICE_IMAGE_SOURCES CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/src/image/*.c")
+file(GLOB PUMICE_FOLDER_SOURCES CONFIGURE_DEPENDS
+    "${PROJECT_SOURCE_DIR}/src/hf/*.c" "${PROJECT_SOURCE_DIR}/src/arch/*.c")
 file(GLOB PUMICE_CLI_SOURCES CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/src/cli/*.c")
 file(GLOB PUMICE_EXAMPLE_SOURCES CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/src/examples/*.c")
 set(PUMICE_CLI_MAIN "${PROJECT_SOURCE_DIR}/src/cli/main.c")
 list(REMOVE_ITEM PUMICE_CLI_SOURCES "${PUMICE_CLI_MAIN}")
 
-# Everything of src/image and src/cli but main(), for the program and for the tests.
-set(PUMICE_TOP_SOURCES ${PUMICE_IMAGE_SOURCES} ${PUMICE_CLI_SOURCES})
+# Everything of these but main(), for the program and for the tests.
+set(PUMICE_TOP_SOURCES ${PUMICE_IMAGE_SOURCES} ${PUMICE_FOLDER_SOURCES} ${PUMICE_CLI_SOURCES})
 if(PUMICE_TOP_SOURCES)
     add_library(pumice_top STATIC EXCLUDE_FROM_ALL ${PUMICE_TOP_SOURCES})
     target_include_directories(pumice_top
