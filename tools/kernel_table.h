@@ -14,6 +14,7 @@
 #define FRONT_MAX_KERNELS 64
 #define FRONT_MAX_CONDITIONS 16
 #define FRONT_MAX_MACROS 16
+#define FRONT_MAX_MOSTS 4
 #define FRONT_NAME_BYTES 96
 #define FRONT_MAX_VALUES 8
 #define FRONT_CHAIN_BINDINGS CHAIN_MAX_OPERANDS
@@ -41,6 +42,12 @@ struct front_condition {
     int64_t value;
 };
 
+/* The greatest value of a spec in one row; greater ones are left out of its list. */
+struct front_most {
+    char name[FRONT_NAME_BYTES];
+    uint32_t value;
+};
+
 struct front_kernel {
     char name[FRONT_NAME_BYTES];
     int line;
@@ -50,6 +57,8 @@ struct front_kernel {
     uint32_t condition_count;
     char macros[FRONT_MAX_MACROS][FRONT_NAME_BYTES];
     uint32_t macro_count;
+    struct front_most mosts[FRONT_MAX_MOSTS];
+    uint32_t most_count;
     size_t module; /* index of its SPIR-V, set by the driver */
     uint32_t push_bytes;
 };

@@ -291,6 +291,26 @@ static void read_define(const struct reader *reader, struct front_kernel *kernel
     (void)snprintf(kernel->macros[kernel->macro_count++], FRONT_NAME_BYTES, "%s", word);
 }
 
+/* SPEC:VALUE; that there is such a spec with such a value is checked when all lines are read. */
+static void read_most(const struct reader *reader, struct front_kernel *kernel, char *word)
+{
+    char *colon = strchr(word, ':');
+    int64_t value = 0;
+    if (colon)
+        *colon = '\0';
+    if (!colon || !is_name(word) || !take_number(colon + 1, 0, UINT32_MAX, &value)) {
+        fail(reader, "most: SPEC:VALUE is needed, not", word);
+        return;
+    }
+    if (kernel->most_count == FRONT_MAX_MOSTS) {
+        report_error(reader->front->path, reader->line, "more than %d limits", FRONT_MAX_MOSTS);
+        return;
+    }
+    struct front_most *most = &kernel->mosts[kernel->most_count++];
+    memcpy(most->name, word, strlen(word) + 1);
+    most->value = (uint32_t)value;
+}
+
 /* Calls `take` for each part of a list with commas. */
 static void read_list(const struct reader *reader, struct front_kernel *kernel, char *list,
                       void (*take)(const struct reader *, struct front_kernel *, char *))
@@ -306,14 +326,14 @@ static void read_list(const struct reader *reader, struct front_kernel *kernel, 
     }
 }
 
-/* `kernel NAME store=... needs=... when=... define=...` */
+/* `kernel NAME store=... needs=... when=... define=... most=...` */
 static void read_kernel(const struct reader *reader, char *rest)
 {
     static const struct {
         const char *key;
         void (*take)(const struct reader *, struct front_kernel *, char *);
     } fields[] = {{"store", read_store}, {"needs", read_need}, {"when", read_condition},
-                  {"define", read_define}};
+                  {"define", read_define}, {"most", read_most}};
     struct front *front = reader->front;
     if (front->kernel_count == FRONT_MAX_KERNELS) {
         report_error(front->path, reader->line, "more than %d kernels", FRONT_MAX_KERNELS);
@@ -333,7 +353,7 @@ static void read_kernel(const struct reader *reader, char *rest)
         while (i < PUM_COUNT_OF(fields) && strcmp(word, fields[i].key) != 0)
             i++;
         if (!value || i == PUM_COUNT_OF(fields))
-            fail(reader, "kernel: store=, needs=, when= or define= is needed, not", word);
+            fail(reader, "kernel: store=, needs=, when=, define= or most= is needed, not", word);
         else if (seen & (1u << i))
             fail(reader, "kernel: a second", word);
         else
@@ -429,12 +449,31 @@ static void find_push_header(const char *root, struct front *front)
                      "no header of shaders/push/ declares 'struct %s {'", front->push);
 }
 
+/* Each limit of a row is a value of a spec that lists its values. */
+static void check_mosts(const struct front *front, const struct front_kernel *kernel)
+{
+    for (uint32_t i = 0; i < kernel->most_count; i++) {
+        const struct front_most *most = &kernel->mosts[i];
+        bool found = false;
+        for (uint32_t s = 0; s < front->spec_count; s++) {
+            const struct front_spec *spec = &front->specs[s];
+            for (uint32_t v = 0; v < spec->value_count && strcmp(spec->name, most->name) == 0; v++)
+                found = found || spec->values[v] == most->value;
+        }
+        if (!found)
+            report_error(front->path, kernel->line, "kernel %s: no spec %s with the value %u",
+                         kernel->name, most->name, most->value);
+    }
+}
+
 static void check_whole(const char *root, struct front *front)
 {
     if (front->kernel_count && !front->family_line)
         report_error(front->path, 0, "no '//! family' line");
     if (front->push_line)
         find_push_header(root, front);
+    for (uint32_t i = 0; i < front->kernel_count; i++)
+        check_mosts(front, &front->kernels[i]);
 }
 
 void front_read(const char *root, const char *name, struct front *out_front)

@@ -45,19 +45,42 @@ static void write_push_checks(FILE *out, const struct table *table)
     fprintf(out, "\n");
 }
 
+/* The greatest value that a row allows of a spec. */
+static uint32_t most_of(const struct front_kernel *kernel, const struct front_spec *spec)
+{
+    for (uint32_t i = 0; kernel && i < kernel->most_count; i++)
+        if (strcmp(kernel->mosts[i].name, spec->name) == 0)
+            return kernel->mosts[i].value;
+    return UINT32_MAX;
+}
+
+/* kernel NULL: of all rows without limits of their own. */
+static void write_spec_list(FILE *out, const struct front *front, const struct front_kernel *kernel)
+{
+    for (uint32_t i = 0; i < front->spec_count; i++) {
+        const struct front_spec *spec = &front->specs[i];
+        uint32_t most = most_of(kernel, spec), count = 0;
+        fprintf(out, "    {\"%s\", %u, {", spec->name, spec->id);
+        for (uint32_t k = 0; k < spec->value_count; k++)
+            if (spec->values[k] <= most)
+                fprintf(out, "%s%uu", count++ ? ", " : "", spec->values[k]);
+        fprintf(out, "%s}, %u},\n", count ? "" : "0", count);
+    }
+    fprintf(out, "};\n");
+}
+
 static void write_specs(FILE *out, const struct front *front, size_t index)
 {
     if (!front->spec_count || !front->kernel_count)
         return;
     fprintf(out, "static const struct kernel_spec specs_%zu[] = {\n", index);
-    for (uint32_t i = 0; i < front->spec_count; i++) {
-        const struct front_spec *spec = &front->specs[i];
-        fprintf(out, "    {\"%s\", %u, {", spec->name, spec->id);
-        for (uint32_t k = 0; k < spec->value_count; k++)
-            fprintf(out, "%s%uu", k ? ", " : "", spec->values[k]);
-        fprintf(out, "%s}, %u},\n", spec->value_count ? "" : "0", spec->value_count);
+    write_spec_list(out, front, NULL);
+    for (uint32_t i = 0; i < front->kernel_count; i++) {
+        if (front->kernels[i].most_count == 0)
+            continue;
+        fprintf(out, "static const struct kernel_spec specs_%s[] = {\n", front->kernels[i].name);
+        write_spec_list(out, front, &front->kernels[i]);
     }
-    fprintf(out, "};\n");
 }
 
 static void write_conditions(FILE *out, const struct front_kernel *kernel)
@@ -91,7 +114,10 @@ static void write_row(FILE *out, const struct table *table, const struct front *
             kernel->needs, front->chain ? "true" : "false");
     fprintf(out, "        .binding_count = %u, .written = 0x%xu, .push_bytes = %u,\n",
             front->binding_count, written, kernel->push_bytes);
-    if (front->spec_count)
+    if (kernel->most_count)
+        fprintf(out, "        .specs = specs_%s, .spec_count = %u,\n", kernel->name,
+                front->spec_count);
+    else if (front->spec_count)
         fprintf(out, "        .specs = specs_%zu, .spec_count = %u,\n", front_index,
                 front->spec_count);
     if (kernel->condition_count)

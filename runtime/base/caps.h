@@ -20,6 +20,7 @@
     XX(DOT8, "dot8", 2, "integer dot product")                                                     \
     XX(SHARED_FAST, "shared_fast", 0, "shared memory and barriers are cheap: a real GPU")          \
     XX(LANES_WIDE, "lanes_wide", 0, "few cores, wide vectors: a CPU driver; no barriers")          \
+    XX(REGISTERS, "registers", 0, "many registers an invocation: large tiles do not spill")        \
     XX(EXTERNAL_HOST, "external_host", 0, "host memory can be imported")
 
 enum base_cap {

@@ -60,27 +60,47 @@ static void report_host(const struct plan *plan, const struct plan_step *step, p
     }
 }
 
-/* Pipelines are shared by dispatches of the same row and constants. */
-static int32_t count_pipelines(const struct plan *plan)
+static uint32_t hash_record(const struct lower_dispatch *record)
 {
-    int32_t count = 0;
+    uint32_t hash = (uint32_t)(record->row - kernel_rows);
+    for (uint32_t i = 0; i < record->row->spec_count; i++)
+        hash = (hash ^ record->specs[i]) * 16777619u;
+    return hash ^ hash >> 15;
+}
+
+/* Pipelines are shared by dispatches of the same row and constants. */
+static pum_status count_pipelines(const struct plan *plan, int32_t *out_count)
+{
+    uint32_t size = 16;
+    *out_count = 0;
+    while (size < 2 * (uint32_t)plan->dispatch_count)
+        size *= 2;
+    int32_t *table = pum_alloc(plan->context, size, sizeof *table); /* dispatch + 1; 0: free */
+    if (!table)
+        return PUM_E_MEMORY;
     for (int32_t i = 0; i < plan->dispatch_count; i++) {
         const struct lower_dispatch *a = &plan->dispatches[i].record;
+        uint32_t at = hash_record(a) % size;
         bool seen = false;
-        for (int32_t j = 0; j < i && !seen; j++) {
-            const struct lower_dispatch *b = &plan->dispatches[j].record;
+        for (; table[at] != 0 && !seen; at = (at + 1) % size) {
+            const struct lower_dispatch *b = &plan->dispatches[table[at] - 1].record;
             seen = a->row == b->row &&
                    memcmp(a->specs, b->specs, a->row->spec_count * sizeof a->specs[0]) == 0;
         }
-        count += !seen;
+        if (!seen) {
+            table[at] = i + 1;
+            (*out_count)++;
+        }
     }
-    return count;
+    pum_free(plan->context, table);
+    return PUM_OK;
 }
 
 pum_status exec_report(struct exec_plan *ep, pum_plan_info *out_info)
 {
     struct plan *plan = ep->plan;
-    int32_t most = plan->dispatch_count + plan->host_step_count, count = 0;
+    int32_t most = plan->dispatch_count + plan->host_step_count, count = 0, pipelines;
+    PUM_TRY(count_pipelines(plan, &pipelines));
     if (!ep->infos)
         ep->infos = base_arena_alloc(&plan->arena, (size_t)most + 1, sizeof *ep->infos);
     if (!ep->infos)
@@ -104,7 +124,7 @@ pum_status exec_report(struct exec_plan *ep, pum_plan_info *out_info)
                                 .host_step_count = plan->host_step_count,
                                 .barrier_count = plan->barrier_count,
                                 .submission_count = ep->slice_count,
-                                .pipeline_count = count_pipelines(plan)};
+                                .pipeline_count = pipelines};
     return PUM_OK;
 }
 

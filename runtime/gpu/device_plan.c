@@ -18,6 +18,10 @@
 #define MIN_SHARED_BYTES 16384u
 #define MIN_STORAGE_BUFFERS 4u
 
+/* No limit tells how many registers an invocation has. GPUs with narrow subgroups (Mali: 16 lanes,
+ * 64 registers) have few; those of 32 and more lanes have 128 to 256. CPU drivers have a stack. */
+#define MANY_REGISTERS_SUBGROUP 32u
+
 static const struct {
     const char *word;
     uint32_t bit;
@@ -101,6 +105,8 @@ static uint32_t adapter_bits(const struct gpu_adapter *a)
         bits |= BASE_CAP_BIT(DOT8);
     if (a->external_host)
         bits |= BASE_CAP_BIT(EXTERNAL_HOST);
+    if (a->info.kind == PUM_DEVICE_CPU || a->info.subgroup_size >= MANY_REGISTERS_SUBGROUP)
+        bits |= BASE_CAP_BIT(REGISTERS);
     bits |= a->info.kind == PUM_DEVICE_CPU ? BASE_CAP_BIT(LANES_WIDE) : BASE_CAP_BIT(SHARED_FAST);
     return bits;
 }

@@ -50,8 +50,10 @@ static void choose_blocks(const struct lower_call *call, const struct attention 
     const struct kernel_row *row = dispatch->row;
     uint32_t columns, rows;
     if (strncmp(row->name, "attention_tiled", 15) == 0) {
-        columns = block_of(a->v_dim, (uint32_t[]){32, 64, 128});
-        uint32_t each = block_of(axes_ceil_div(a->q_len, TILED_LINES), (uint32_t[]){1, 2, 4});
+        bool few = strncmp(row->name, "attention_tiled_few", 19) == 0;
+        columns = block_of(a->v_dim, (uint32_t[]){32, 64, few ? 64 : 128});
+        uint32_t each =
+            block_of(axes_ceil_div(a->q_len, TILED_LINES), (uint32_t[]){1, 2, few ? 2 : 4});
         kernel_set_spec(row, dispatch->specs, "ROWS_EACH", each);
         rows = TILED_LINES * each;
     } else {

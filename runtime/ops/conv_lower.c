@@ -124,14 +124,14 @@ static pum_status fill_push(const struct lower_call *call, const struct conv *co
     return pack(w->begin, "pads", &push->pad);
 }
 
-/* Channels that a workgroup of a direct kernel computes. Without lanes to share the weights' loads,
- * more would only cost registers, of which GPUs with small subgroups have few. */
-static uint32_t tile_rows(const struct base_caps *caps, int64_t channels, bool lanes)
+/* Channels that a workgroup of a direct kernel computes, at most the row's default. Without lanes
+ * to share the weights' loads, more would only cost registers. */
+static uint32_t tile_rows(const struct lower_dispatch *dispatch, int64_t channels)
 {
-    if (lanes && channels >= 12) /* one size: such drivers compile at first use */
+    if (is_lanes(dispatch) && channels >= 12) /* one size: such drivers compile at first use */
         return 24;
-    bool few = !axes_has_cap(caps, BASE_CAP_LANES_WIDE) && caps->subgroup_size < 32;
-    return channels > 4 && !few ? 8 : channels > 2 ? 4 : (uint32_t)channels;
+    int64_t most = kernel_get_spec(dispatch->row, dispatch->specs, "TILE_M");
+    return (uint32_t)axes_min(most, channels > 4 ? 8 : channels > 2 ? 4 : channels);
 }
 
 static uint64_t depthwise_groups(const struct conv *conv, struct lower_dispatch *dispatch,
@@ -162,10 +162,11 @@ static uint64_t count_groups(const struct lower_call *call, const struct conv *c
     int64_t width = kernel_get_spec(row, dispatch->specs, "WG_X");
     if (begins(row->name, "conv_depthwise_"))
         return depthwise_groups(conv, dispatch, width);
-    uint32_t rows = tile_rows(call->caps, conv->group_out, is_lanes(dispatch));
+    uint32_t rows = tile_rows(dispatch, conv->group_out);
     kernel_set_spec(row, dispatch->specs, "TILE_M", rows);
+    int64_t columns = width * (begins(row->name, "conv_transpose_few_") ? 2 : 4);
     return (uint64_t)(images * axes_ceil_div(conv->group_out, rows) *
-                      axes_ceil_div(launch->columns, 4 * width) * launch->phases);
+                      axes_ceil_div(launch->columns, columns) * launch->phases);
 }
 
 /* All images, or (first >= 0) one. */
@@ -259,7 +260,6 @@ static pum_status lower_windows(const struct lower_call *call, const struct conv
         {"flat", flat},
         {"w4", taps % 4 == 0},
         {"rows", conv->group_out},
-        {"registers", caps->subgroup_size >= 32 || axes_pinned(caps, "conv_tiled_")},
         {"tiles", axes_ceil_div(conv->group_out, 64) * axes_ceil_div(conv->out_plane, 64) *
                       conv->batch * conv->groups},
     };

@@ -83,7 +83,6 @@ static pum_status begin(const struct lower_call *call, const struct matmul_probl
         {"bn4", !tb && n4},
         {"bt4", tb && k4},
         {"vec", (ta ? m4 : k4) && (tb ? k4 : n4)},
-        {"registers", call->caps->subgroup_size >= 32 || axes_pinned(call->caps, "matmul_tiled_")},
         {"tiles", axes_ceil_div(part->m, 64) * axes_ceil_div(part->n, 64) * part->count},
     };
     return lower_begin(call, "matmul", problem->y->store, numbers, PUM_COUNT_OF(numbers),

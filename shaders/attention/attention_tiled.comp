@@ -9,8 +9,10 @@
 //! spec    0 WG_X 128
 //! spec    3 ROWS_EACH 4 | 2 | 1
 //! spec    4 V_BLOCK 64 | 32 | 128
-//! kernel  attention_tiled_f32 store=f32
-//! kernel  attention_tiled_f16 store=f16 needs=f16_storage
+//! kernel  attention_tiled_f32 store=f32 needs=registers
+//! kernel  attention_tiled_f16 store=f16 needs=f16_storage,registers
+//! kernel  attention_tiled_few_f32 store=f32 most=ROWS_EACH:2,V_BLOCK:64
+//! kernel  attention_tiled_few_f16 store=f16 needs=f16_storage most=ROWS_EACH:2,V_BLOCK:64
 //
 // y = softmax(q k^T * scale + mask) v, for GPUs. Layouts: push_attention.h. One workgroup takes
 // ROWS = 8 * ROWS_EACH queries of one head and V_BLOCK columns of v, and goes through the keys 32

@@ -10,8 +10,10 @@
 //! spec    3 TILE_M 8 | 24 | 4 | 2 | 1
 //! kernel  conv_lanes_f32 store=f32 needs=lanes_wide,subgroup define=LANES
 //! kernel  conv_lanes_f16 store=f16 needs=lanes_wide,subgroup,f16_storage define=LANES
-//! kernel  conv_direct_f32 store=f32 when=direct==1
-//! kernel  conv_direct_f16 store=f16 needs=f16_storage when=direct==1
+//! kernel  conv_direct_f32 store=f32 needs=registers when=direct==1
+//! kernel  conv_direct_f16 store=f16 needs=f16_storage,registers when=direct==1
+//! kernel  conv_direct_few_f32 store=f32 when=direct==1 most=TILE_M:2
+//! kernel  conv_direct_few_f16 store=f16 needs=f16_storage when=direct==1 most=TILE_M:2
 //
 // y[n, o, z, y, x] = chain(bias[o] + sum over c, kz, ky, kx of w[o, c, kz, ky, kx] x[n, g + c,
 // ...]), any stride, dilation, padding and groups: a product of the weights [group_out, taps] and

@@ -6,10 +6,10 @@
 //! binding w read
 //! binding bias read
 //! binding y write
-//! kernel  conv_tiled_w4_f32 store=f32 when=flat==1,w4==1,registers==1,tiles>=32,rows>32 define=W4
-//! kernel  conv_tiled_w4_f16 store=f16 needs=f16_storage when=flat==1,w4==1,registers==1,tiles>=32,rows>32 define=W4
-//! kernel  conv_tiled_f32 store=f32 when=flat==1,registers==1,tiles>=32,rows>32
-//! kernel  conv_tiled_f16 store=f16 needs=f16_storage when=flat==1,registers==1,tiles>=32,rows>32
+//! kernel  conv_tiled_w4_f32 store=f32 needs=registers when=flat==1,w4==1,tiles>=32,rows>32 define=W4
+//! kernel  conv_tiled_w4_f16 store=f16 needs=f16_storage,registers when=flat==1,w4==1,tiles>=32,rows>32 define=W4
+//! kernel  conv_tiled_f32 store=f32 needs=registers when=flat==1,tiles>=32,rows>32
+//! kernel  conv_tiled_f16 store=f16 needs=f16_storage,registers when=flat==1,tiles>=32,rows>32
 //! kernel  conv_tiled_small_f32 store=f32 when=flat==1 define=SMALL
 //! kernel  conv_tiled_small_f16 store=f16 needs=f16_storage when=flat==1 define=SMALL
 //
@@ -20,7 +20,7 @@
 // An invocation gathers one pixel's values at half a slab's taps, counting the tap up. W4: weights
 // are read in vectors, taps a multiple of four. At most 9 KB shared memory. fp32 accumulation, taps
 // in ascending order; outside the input and behind the last tap zeros are read. Blocks of 8x4 need
-// many registers: devices with subgroups below 32 (which have few) get SMALL.
+// many registers: devices with few of them get SMALL.
 #version 450
 #extension GL_GOOGLE_include_directive : require
 #extension GL_EXT_control_flow_attributes : require
@@ -107,7 +107,9 @@ void main() {
     int in_x = int(pixel % p.out_w * CONV_W(p.stride)) - int(CONV_W(p.pad));
     int in_base = int(image * p.group_in * plane);
     uint my_tap = thread / BN * RUN;
+#if !defined(SMALL)
     Tap tap = tap_of(my_tap), skip = tap_of(RUN);
+#endif
     uint my_row = thread / (BN / 4) * RM, my_col = thread % (BN / 4) * 4;
 
     vec4 next_w[PARTS_W];
@@ -133,6 +135,9 @@ void main() {
                 next_w[i] = weights(first_channel + min(row, p.group_out - 1),
                                     t + part % (BK / 4) * 4, taps);
             }
+#if defined(SMALL)
+            Tap tap = tap_of(t + my_tap); // counted anew: fewer registers
+#endif
             [[unroll]] for (uint u = 0; u < RUN; u++) {
                 int at_y = in_y + int(tap.y * CONV_H(p.dilation));
                 int at_x = in_x + int(tap.x * CONV_W(p.dilation));
@@ -142,8 +147,10 @@ void main() {
                 tap.x++;
                 carry(tap);
             }
+#if !defined(SMALL)
             tap = Tap(tap.c + skip.c, tap.y + skip.y, tap.x + skip.x);
             carry(tap);
+#endif
         }
         if (t > 0) {
             [[dont_unroll]] for (uint k = 0; k < BK; k += 4) {

@@ -10,8 +10,10 @@
 //! spec    3 TILE_M 8 | 24 | 4 | 2 | 1
 //! kernel  conv_transpose_lanes_f32 store=f32 needs=lanes_wide,subgroup define=LANES
 //! kernel  conv_transpose_lanes_f16 store=f16 needs=lanes_wide,subgroup,f16_storage define=LANES
-//! kernel  conv_transpose_f32 store=f32
-//! kernel  conv_transpose_f16 store=f16 needs=f16_storage
+//! kernel  conv_transpose_f32 store=f32 needs=registers
+//! kernel  conv_transpose_f16 store=f16 needs=f16_storage,registers
+//! kernel  conv_transpose_few_f32 store=f32 most=TILE_M:4 define=FEW
+//! kernel  conv_transpose_few_f16 store=f16 needs=f16_storage most=TILE_M:4 define=FEW
 //
 // y[n, o, out] = chain(bias[o] + sum over c, k with stride*i = out + pad - k*dilation of w[g + c,
 // o, k] x[n, g + c, i]): the transposed convolution in gather form. Outputs of one phase (out
@@ -42,6 +44,19 @@ layout(binding = 3, std430) writeonly restrict buffer Output { T y[]; };
 #define CHAIN_BINDING 4
 #include "conv_finish.glsl"
 
+// Columns of an invocation: four, or two where registers are FEW.
+#if defined(FEW)
+#define COLUMNS 2
+#define VEC vec2
+#define IVEC ivec2
+#define BVEC bvec2
+#else
+#define COLUMNS 4
+#define VEC vec4
+#define IVEC ivec4
+#define BVEC bvec4
+#endif
+
 const uint SHARES = (TILE_M + WG_X - 1) / WG_X; // channels whose weights a lane reads for all
 
 int floor_divide(int a, int b) { return a >= 0 ? a / b : -((b - 1 - a) / b); }
@@ -59,9 +74,9 @@ void main() {
     uint kernel_taps = kernel.x * kernel.y * kernel.z;
 
     uint row_tiles = (p.group_out + TILE_M - 1) / TILE_M;
-    uint col_tiles = (pixels + 4 * WG_X - 1) / (4 * WG_X);
+    uint col_tiles = (pixels + COLUMNS * WG_X - 1) / (COLUMNS * WG_X);
     uint row0 = group % row_tiles * TILE_M;
-    uint col0 = group / row_tiles % col_tiles * 4 * WG_X + lane;
+    uint col0 = group / row_tiles % col_tiles * COLUMNS * WG_X + lane;
     uint phase_number = group / row_tiles / col_tiles % phases;
     uint image = group / row_tiles / col_tiles / phases; // of a group
     if (image >= p.batch * p.groups)
@@ -70,8 +85,8 @@ void main() {
     uvec3 phase = uvec3(phase_number % stride.x, phase_number / stride.x % stride.y,
                         phase_number / stride.x / stride.y);
 
-    ivec3 place[4];
-    [[unroll]] for (uint j = 0; j < 4; j++) {
+    ivec3 place[COLUMNS];
+    [[unroll]] for (uint j = 0; j < COLUMNS; j++) {
         uint pixel = min(col0 + j * WG_X, pixels - 1);
         place[j] = ivec3(pixel % places.x, pixel / places.x % places.y,
                          pixel / places.x / places.y);
@@ -82,9 +97,9 @@ void main() {
         shares[q] = min(row0 + q * WG_X + lane, p.group_out - 1) * kernel_taps;
 #endif
 
-    vec4 sum[TILE_M];
+    VEC sum[TILE_M];
     [[unroll]] for (uint i = 0; i < TILE_M; i++)
-        sum[i] = vec4(0.0);
+        sum[i] = VEC(0.0);
     for (uint tap = 0; tap < kernel_taps; tap++) {
         uvec3 k = uvec3(tap % kernel.x, tap / kernel.x % kernel.y, tap / kernel.x / kernel.y);
         ivec3 shift = ivec3(phase + pad) - ivec3(k * dilation);
@@ -93,9 +108,9 @@ void main() {
                             floor_divide(shift.y, int(stride.y)),
                             floor_divide(shift.z, int(stride.z)));
         bool hit = whole * ivec3(stride) == shift;
-        ivec4 at;
-        bvec4 inside;
-        [[unroll]] for (uint j = 0; j < 4; j++) {
+        IVEC at;
+        BVEC inside;
+        [[unroll]] for (uint j = 0; j < COLUMNS; j++) {
             ivec3 i = place[j] + whole;
             inside[j] = hit && all(lessThan(uvec3(i), size));
             at[j] = inside[j] ? int(image * p.group_in * plane) +
@@ -105,8 +120,8 @@ void main() {
         uint c_end = hit ? p.group_in : 0;
         for (uint c = 0; c < c_end; c++) {
             uint weights = (first_in + c) * p.group_out * kernel_taps + tap;
-            vec4 v;
-            [[unroll]] for (uint j = 0; j < 4; j++) {
+            VEC v;
+            [[unroll]] for (uint j = 0; j < COLUMNS; j++) {
                 float e = float(x[at[j] + int(inside[j] ? c * plane : 0)]);
                 v[j] = inside[j] ? e : 0.0;
             }
@@ -129,11 +144,11 @@ void main() {
 
     uint tile_rows = min(TILE_M, p.group_out - row0);
     [[dont_unroll]] for (uint i = 0; i < tile_rows; i++) {
-        vec4 v = sum[0];
+        VEC v = sum[0];
         [[unroll]] for (uint j = 1; j < TILE_M; j++)
             v = i == j ? sum[j] : v;
         uint row = row0 + i;
-        [[dont_unroll]] for (uint j = 0; j < 4; j++) {
+        [[dont_unroll]] for (uint j = 0; j < COLUMNS; j++) {
             uint pixel = col0 + j * WG_X;
             uvec3 at = uvec3(pixel % places.x, pixel / places.x % places.y,
                              pixel / places.x / places.y) * stride + phase;

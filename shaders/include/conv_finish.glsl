@@ -11,6 +11,8 @@ float component(vec4 v, uint i) {
     return i < 2 ? (i < 1 ? v.x : v.y) : (i < 3 ? v.z : v.w);
 }
 
+float component(vec2 v, uint i) { return i < 1 ? v.x : v.y; }
+
 // v: the sum for element `index` of the output, which lies in output channel `channel`.
 float conv_finish(float v, uint index, uint channel) {
     if (p.has_bias != 0)

@@ -9,12 +9,12 @@
 //! spec    3 TRANS_A 0 | 1
 //! spec    4 TRANS_B 0 | 1
 //! spec    5 ACCUMULATE 0 | 1
-//! kernel  matmul_tiled_large_f32 store=f32 when=vec==1,invocations>=256,registers==1,tiles>=128,m>64,n>32 define=VEC,LARGE
-//! kernel  matmul_tiled_large_f16 store=f16 needs=f16_storage when=vec==1,invocations>=256,registers==1,tiles>=128,m>64,n>32 define=VEC,LARGE
-//! kernel  matmul_tiled_vec_f32 store=f32 when=vec==1,registers==1,tiles>=32,m>32,n>32 define=VEC
-//! kernel  matmul_tiled_vec_f16 store=f16 needs=f16_storage when=vec==1,registers==1,tiles>=32,m>32,n>32 define=VEC
-//! kernel  matmul_tiled_f32 store=f32 when=registers==1,tiles>=32,m>32,n>32
-//! kernel  matmul_tiled_f16 store=f16 needs=f16_storage when=registers==1,tiles>=32,m>32,n>32
+//! kernel  matmul_tiled_large_f32 store=f32 needs=registers when=vec==1,invocations>=256,tiles>=128,m>64,n>32 define=VEC,LARGE
+//! kernel  matmul_tiled_large_f16 store=f16 needs=f16_storage,registers when=vec==1,invocations>=256,tiles>=128,m>64,n>32 define=VEC,LARGE
+//! kernel  matmul_tiled_vec_f32 store=f32 needs=registers when=vec==1,tiles>=32,m>32,n>32 define=VEC
+//! kernel  matmul_tiled_vec_f16 store=f16 needs=f16_storage,registers when=vec==1,tiles>=32,m>32,n>32 define=VEC
+//! kernel  matmul_tiled_f32 store=f32 needs=registers when=tiles>=32,m>32,n>32
+//! kernel  matmul_tiled_f16 store=f16 needs=f16_storage,registers when=tiles>=32,m>32,n>32
 //! kernel  matmul_tiled_small_vec_f32 store=f32 when=vec==1 define=VEC,SMALL
 //! kernel  matmul_tiled_small_vec_f16 store=f16 needs=f16_storage when=vec==1 define=VEC,SMALL
 //! kernel  matmul_tiled_small_f32 store=f32 define=SMALL
@@ -23,7 +23,7 @@
 // Y = chain(alpha A B + beta bias), for GPUs. A: [m, k] or, with TRANS_A, [k, m]; B: [k, n] or [n,
 // k]; Y: [m, n], batches as push_matmul.h has them. A workgroup computes a tile of BM by BN results
 // (64x64 by 128 invocations; LARGE 128x64 by 256; SMALL 32x32 by 64), an invocation RM x 4. Blocks
-// of 8x4 need many registers: devices with subgroups below 32 (which have few) get SMALL. Slabs of
+// of 8x4 need many registers: devices with few of them get SMALL. Slabs of
 // 16 along k go through shared memory (at most 13 KB), in fp32, A transposed; the next slab is
 // fetched while one is worked on. VEC: the contiguous axes of A and B are multiples of four and are
 // read in vectors. fp32 accumulation, k in ascending order. Tails: zeros are read outside.

@@ -16,25 +16,23 @@
 
 #include <cmocka.h>
 
-static struct counting counting;
+static struct counted_device counted;
 static pum_context *context;
 static pum_device *device;
 
 static int setup(void **state)
 {
     (void)state;
-    pum_context_params params = {.allocator = counting_allocator(&counting), .cache_dir = ""};
-    test_must(pum_context_create(&params, &context));
-    device = test_device_open(context);
+    counted_device_open(&counted);
+    context = counted.context;
+    device = counted.device;
     return 0;
 }
 
 static int teardown(void **state)
 {
     (void)state;
-    pum_device_destroy(&device);
-    pum_context_destroy(&context);
-    return counting.held == 0 ? 0 : -1;
+    return counted_device_close(&counted);
 }
 
 static pum_tensor view(const struct host_tensor *from)
@@ -118,7 +116,7 @@ static void a_warm_run_allocates_nothing(void **state)
     test_must(pum_session_run(session));
     pum_device_counters before, after;
     pum_device_get_counters(device, &before);
-    int64_t calls = counting.calls;
+    int64_t calls = counted.counting.calls;
     for (int i = 0; i < 5; i++) {
         x[0] = (float)i;
         test_must(pum_session_set_input(session, 0, &in));
@@ -127,7 +125,7 @@ static void a_warm_run_allocates_nothing(void **state)
         dense_expect(x, 2, out.data);
     }
     pum_device_get_counters(device, &after);
-    assert_int_equal(counting.calls, calls);
+    assert_int_equal(counted.counting.calls, calls);
     assert_int_equal(after.driver_allocations, before.driver_allocations);
     assert_int_equal(after.memory_allocations, before.memory_allocations);
     assert_int_equal(after.pipelines_created, before.pipelines_created);
@@ -358,12 +356,12 @@ static void host_memory_runs_out_everywhere(void **state)
     for (int64_t n = 1; !enough; n++) {
         pum_session *session;
         pum_plan_info info;
-        counting.fail_at = counting.calls + n;
+        counted.counting.fail_at = counted.counting.calls + n;
         pum_status status = pum_session_create(device, g, NULL, &session);
         if (status == PUM_OK)
             status = pum_session_plan(session, &in, 1, &info);
-        enough = counting.calls < counting.fail_at;
-        counting.fail_at = 0;
+        enough = counted.counting.calls < counted.counting.fail_at;
+        counted.counting.fail_at = 0;
         pum_session_destroy(&session);
         assert_int_equal(status, enough ? PUM_OK : PUM_E_MEMORY);
         assert_true(n < 100000);

@@ -217,6 +217,10 @@ static void test_tiers(void **state)
     assert_int_equal(caps.tier, 2);
     assert_true(caps.bits & BASE_CAP_BIT(SHARED_FAST));
     assert_false(caps.bits & (BASE_CAP_BIT(LANES_WIDE) | BASE_CAP_BIT(DOT8)));
+    assert_true(caps.bits & BASE_CAP_BIT(REGISTERS));
+    a.info.subgroup_size = 16;
+    gpu_plan_caps(&a, &no_mask, &caps);
+    assert_false(caps.bits & BASE_CAP_BIT(REGISTERS));
     a.i8_storage = false;
     gpu_plan_caps(&a, &no_mask, &caps);
     assert_int_equal(caps.tier, 1);
@@ -227,6 +231,7 @@ static void test_tiers(void **state)
     a.info.kind = PUM_DEVICE_CPU;
     gpu_plan_caps(&a, &no_mask, &caps);
     assert_true(caps.bits & BASE_CAP_BIT(LANES_WIDE));
+    assert_true(caps.bits & BASE_CAP_BIT(REGISTERS));
     assert_false(caps.bits & BASE_CAP_BIT(SHARED_FAST));
 }
 
@@ -275,7 +280,7 @@ static void test_words(void **state)
     struct gpu_mask mask;
     assert_int_equal(gpu_plan_mask("tier1", &mask), PUM_OK);
     gpu_plan_choose(list, 1, NULL, &mask);
-    assert_string_equal(list[0].info.capabilities, "subgroup subgroup_size shared_fast");
+    assert_string_equal(list[0].info.capabilities, "subgroup subgroup_size shared_fast registers");
     assert_int_equal(list[0].info.tier, 1);
 }
 

@@ -16,25 +16,23 @@
 
 #include <cmocka.h>
 
-static struct counting counting;
+static struct counted_device counted;
 static pum_context *context;
 static pum_device *device;
 
 static int setup(void **state)
 {
     (void)state;
-    pum_context_params params = {.allocator = counting_allocator(&counting), .cache_dir = ""};
-    test_must(pum_context_create(&params, &context));
-    device = test_device_open(context);
+    counted_device_open(&counted);
+    context = counted.context;
+    device = counted.device;
     return 0;
 }
 
 static int teardown(void **state)
 {
     (void)state;
-    pum_device_destroy(&device);
-    pum_context_destroy(&context);
-    return counting.held == 0 ? 0 : -1;
+    return counted_device_close(&counted);
 }
 
 static void check_warm(pum_session *session, const pum_tensor *in)
@@ -44,14 +42,14 @@ static void check_warm(pum_session *session, const pum_tensor *in)
     test_must(pum_session_set_input(session, 0, in));
     test_must(pum_session_run(session));
     pum_device_get_counters(device, &before);
-    int64_t calls = counting.calls;
+    int64_t calls = counted.counting.calls;
     for (int i = 0; i < 2; i++) {
         test_must(pum_session_set_input(session, 0, in));
         test_must(pum_session_run(session));
         test_must(pum_session_get_output(session, 0, &out));
     }
     pum_device_get_counters(device, &after);
-    assert_int_equal(counting.calls, calls);
+    assert_int_equal(counted.counting.calls, calls);
     assert_int_equal(after.driver_allocations, before.driver_allocations);
     assert_int_equal(after.memory_allocations, before.memory_allocations);
     assert_int_equal(after.pipelines_created, before.pipelines_created);

@@ -71,7 +71,7 @@ static void chooses(const char *inputs, const char *attrs, const struct base_cap
 static void choices(void **state)
 {
     (void)state;
-    struct base_caps gpu = op_text_caps(BASE_CAP_BIT(SHARED_FAST));
+    struct base_caps gpu = op_text_caps(BASE_CAP_BIT(SHARED_FAST) | BASE_CAP_BIT(REGISTERS));
     struct base_caps cpu = op_text_caps(BASE_CAP_BIT(LANES_WIDE) | BASE_CAP_BIT(SUBGROUP));
     cpu.subgroup_size = 8;
 
@@ -86,6 +86,10 @@ static void choices(void **state)
     cpu.bits = BASE_CAP_BIT(LANES_WIDE);
     chooses("f32[1,2,17,16] f32[1,2,9,16] f32[1,2,9,16]", "", &cpu, "attention_lane_vec4_f32", 6);
     const char *const pins[] = {"attention_lane_f32", NULL};
+    /* Few registers: half the queries, at most 64 columns. */
+    gpu.bits = BASE_CAP_BIT(SHARED_FAST);
+    chooses("f32[1,1,33,64] f32[1,1,65,64] f32[1,1,65,72]", "", &gpu, "attention_tiled_few_f32",
+            3 * 2);
     gpu.pinned = pins;
     chooses("f32[1,2,17,16] f32[1,2,9,16] f32[1,2,9,16]", "", &gpu, "attention_lane_f32", 6);
 }

@@ -84,7 +84,8 @@ static struct base_caps wide_caps(void)
 
 static struct base_caps gpu_caps(void)
 {
-    struct base_caps caps = op_text_caps(BASE_CAP_BIT(SHARED_FAST) | BASE_CAP_BIT(SUBGROUP));
+    struct base_caps caps = op_text_caps(BASE_CAP_BIT(SHARED_FAST) | BASE_CAP_BIT(SUBGROUP) |
+                                         BASE_CAP_BIT(REGISTERS));
     caps.subgroup_size = 32;
     return caps;
 }
@@ -129,6 +130,14 @@ static void choice(void **state)
             "conv_transpose_lanes_f32", 4 * 2);
     one_row(&gpu, OP_CONVTRANSPOSE, "f32[1,24,8,8] f32[24,24,2,2]", "strides=[2,2]",
             "conv_transpose_f32", 4 * 3);
+    /* Few registers: fewer channels or pixels an invocation. */
+    gpu.bits &= ~BASE_CAP_BIT(REGISTERS);
+    one_row(&gpu, OP_CONV, "f32[1,16,64,64] f32[64,16,3,3]", "pads=[1,1,1,1]",
+            "conv_tiled_small_f32", 2 * 128);
+    one_row(&gpu, OP_CONV, "f32[1,16,8,8] f32[4,16,3,3]", "pads=[1,1,1,1]", "conv_direct_few_f32",
+            2);
+    one_row(&gpu, OP_CONVTRANSPOSE, "f32[1,24,8,8] f32[24,24,9,9]", "strides=[3,3]",
+            "conv_transpose_few_f32", 9 * 6);
 }
 
 static void limits(void **state)

@@ -59,7 +59,7 @@ static struct base_caps wide_caps(void)
 static struct base_caps gpu_caps(void)
 {
     struct base_caps caps = op_text_caps(BASE_CAP_BIT(SHARED_FAST) | BASE_CAP_BIT(SUBGROUP) |
-                                         BASE_CAP_BIT(F16_STORAGE));
+                                         BASE_CAP_BIT(F16_STORAGE) | BASE_CAP_BIT(REGISTERS));
     caps.subgroup_size = 32;
     return caps;
 }
@@ -101,7 +101,7 @@ static void choice(void **state)
     one_row(&gpu, "f16[128,63] f16[63,201]", "", "matmul_tiled_small_f16", 4 * 7);
     one_row(&gpu, "f32[1,64] f32[100,64]", "transB=1", "matvec_rows_f32", 50);
     one_row(&gpu, "f32[1,64] f32[64,100]", "", "matvec_columns_f32", 4);
-    few.subgroup_size = 16;
+    few.bits &= ~BASE_CAP_BIT(REGISTERS);
     one_row(&few, "f32[128,64] f32[64,4096]", "", "matmul_tiled_small_vec_f32", 4 * 128);
 }
 

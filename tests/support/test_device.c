@@ -69,3 +69,18 @@ void test_must(pum_status status)
     if (status != PUM_OK)
         fail_msg("%s: %s", pum_status_name(status), pum_last_error());
 }
+
+void counted_device_open(struct counted_device *counted)
+{
+    pum_context_params params = {.allocator = counting_allocator(&counted->counting),
+                                 .cache_dir = ""};
+    test_must(pum_context_create(&params, &counted->context));
+    counted->device = test_device_open(counted->context);
+}
+
+int counted_device_close(struct counted_device *counted)
+{
+    pum_device_destroy(&counted->device);
+    pum_context_destroy(&counted->context);
+    return counted->counting.held == 0 ? 0 : -1;
+}

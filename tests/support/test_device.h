@@ -18,6 +18,15 @@ pum_allocator counting_allocator(struct counting *counting);
 
 /* Opens the device; prints why and exits with 77 when there is none. */
 pum_device *test_device_open(pum_context *context);
+/* A context that counts and a device without caches, for tests of what a run allocates. */
+struct counted_device {
+    struct counting counting;
+    pum_context *context;
+    pum_device *device;
+};
+void counted_device_open(struct counted_device *counted);
+/* 0, or -1 when something is still held: what a cmocka teardown returns. */
+int counted_device_close(struct counted_device *counted);
 /* Fails the cmocka test with the last error unless status is PUM_OK. */
 void test_must(pum_status status);
 

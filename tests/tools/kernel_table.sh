@@ -139,6 +139,17 @@ report $? "rows of equal macros share a module"
 grep -A10 '^sample_f16 .*store=2 needs=4 ' "$work/rows" | grep -q 'code unlike the row before'
 report $? "the f16 row has a module of its own"
 
+sed 's/sample_f16 store=f16/& most=TILE:4,WG_X:32/' "$work/base.comp" \
+    > "$work/shaders/sample/sample.comp"
+{ "$tool" "$work" "$work/spv" "$work/table.c" &&
+    "$cc" -std=c11 -Werror -I "$source/runtime/include" -I "$source/runtime" \
+        -I "$work/shaders/push" "$work/table.c" "$source/tests/tools/print_rows.c" \
+        -o "$work/print_rows" && "$work/print_rows" > "$work/rows"; } > "$work/log" 2>&1
+grep -q '^  spec 3 TILE 4 8$' "$work/rows" &&
+    sed -n '/^sample_f16/,$p' "$work/rows" | grep -q '^  spec 3 TILE 4$' &&
+    sed -n '/^sample_f16/,$p' "$work/rows" | grep -q '^  spec 0 WG_X 32 8$'
+report $? "greater values are left out of a row with most="
+
 : > "$work/shaders/kernels.list"
 "$tool" "$work" "$work/spv" "$work/table.c" > "$work/log" 2>&1 &&
     grep -q 'kernel_row_count = 0;' "$work/table.c"
@@ -180,8 +191,15 @@ bad "spec values" "$at:8: error: more than 8 values" \
 bad "spec twice" "$at:9: error: spec 3 FREE: line 8 declares spec 3 TILE already" \
     's/spec     4/spec     3/'
 bad "spec of the chain" "line 9 declares spec 16 FREE already" 's/spec     4/spec     16/'
-bad "kernel field" "$at:11: error: kernel: store=, needs=, when= or define= is needed, not 'stor'" \
+bad "kernel field" \
+    "$at:11: error: kernel: store=, needs=, when=, define= or most= is needed, not 'stor'" \
     's/sample_f32 store/sample_f32 stor/'
+bad "most" "$at:11: error: most: SPEC:VALUE is needed, not 'TILE'" \
+    's/sample_f32 store=f32/& most=TILE/'
+bad "most's spec" "$at:11: error: kernel sample_f32: no spec TILES with the value 4" \
+    's/sample_f32 store=f32/& most=TILES:4/'
+bad "most's value" "$at:11: error: kernel sample_f32: no spec TILE with the value 5" \
+    's/sample_f32 store=f32/& most=TILE:5/'
 bad "no store" "$at:11: error: kernel: store= is missing for 'sample_f32'" \
     's/sample_f32 store=f32/sample_f32/'
 bad "store" "$at:11: error: store: f32, f16, i32 or any is needed, not 'f64'" \

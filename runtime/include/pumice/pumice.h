@@ -355,7 +355,8 @@ PUM_API PUM_NODISCARD pum_status pum_session_wait(pum_session *session, uint64_t
 PUM_API PUM_NODISCARD pum_status pum_session_run(pum_session *session);
 
 /* An output of the last finished run, in the type that the graph declares.
- * Ownership: borrowed, until the next submit or the session's end.
+ * Ownership: borrowed, until the next submit or the session's end; an output that is an input of
+ * the graph only until that input is set again.
  * Errors: PUM_E_ARGUMENT (index), PUM_E_STATE (no finished run). Threads: External lock. */
 PUM_API PUM_NODISCARD pum_status pum_session_get_output(pum_session *session, int32_t index,
                                                         pum_tensor *out_tensor);
