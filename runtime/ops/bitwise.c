@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
  * bitwise.c - BitwiseAnd, BitwiseOr, BitwiseXor, BitwiseNot and BitShift, on integers that
- * broadcast as NumPy does. On the device integers lie as int32 with their sign (plan/store.h), so what never
- * leaves a type's range there goes to the integer kernels; the rest is the host's.
+ * broadcast as NumPy does. On the device integers lie as int32 with their sign (plan/store.h), so
+ * what never leaves a type's range there goes to the integer kernels; the rest is the host's.
  * Tests: tests/ops/test_elementwise_reference.c, cases_bitwise.inc.
  */
 #include "ops/elementwise.h"

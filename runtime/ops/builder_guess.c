@@ -45,6 +45,22 @@ static enum pum_dtype first_dtype(const struct pum_graph *graph, const struct gr
         if (node_attr(node, "dtype") != NULL)
             return axes_onnx_dtype(node_int(node, "dtype", 0));
         return input_dtype(graph, node, 0);
+    case OP_HANNWINDOW:
+    case OP_HAMMINGWINDOW:
+    case OP_BLACKMANWINDOW:
+    case OP_MELWEIGHTMATRIX:
+        return axes_onnx_dtype(node_int(node, "output_datatype", 1));
+    case OP_RANDOMNORMAL:
+    case OP_RANDOMUNIFORM:
+        return axes_onnx_dtype(node_int(node, "dtype", 1));
+    case OP_MULTINOMIAL:
+        return axes_onnx_dtype(node_int(node, "dtype", 6));
+    case OP_RANDOMNORMALLIKE:
+    case OP_RANDOMUNIFORMLIKE:
+    case OP_BERNOULLI:
+        if (node_attr(node, "dtype") != NULL)
+            return axes_onnx_dtype(node_int(node, "dtype", 0));
+        return input_dtype(graph, node, 0);
     case OP_WHERE:
         return input_dtype(graph, node, 1);
     case OP_ONEHOT:
@@ -153,13 +169,26 @@ static int32_t first_rank(const struct pum_graph *graph, const struct graph_node
     switch (node->op) {
     case OP_SHAPE:
     case OP_RANGE:
+    case OP_HANNWINDOW:
+    case OP_HAMMINGWINDOW:
+    case OP_BLACKMANWINDOW:
         return 1;
+    case OP_RANDOMNORMAL:
+    case OP_RANDOMUNIFORM:
+        (void)node_ints(node, "shape", &length);
+        return length;
+    case OP_STFT:
+        return 4;
+    case OP_DET:
+        return plus(rank, 0, -2);
     case OP_SIZE:
         return 0;
     case OP_GEMM:
     case OP_FLATTEN:
     case OP_NONZERO:
     case OP_NONMAXSUPPRESSION:
+    case OP_MELWEIGHTMATRIX:
+    case OP_MULTINOMIAL:
         return 2;
     case OP_COMPRESS:
     case OP_UNIQUE:

@@ -188,6 +188,7 @@ pum_status onnx_up_cast_like(struct onnx_node *node);
 pum_status onnx_up_clip(struct onnx_node *node);
 pum_status onnx_up_constant(struct onnx_node *node);
 pum_status onnx_up_constant_of_shape(struct onnx_node *node);
+pum_status onnx_up_dft(struct onnx_node *node);
 pum_status onnx_up_dropout(struct onnx_node *node);
 pum_status onnx_up_fast_gelu(struct onnx_node *node);
 pum_status onnx_up_fused_matmul(struct onnx_node *node);
