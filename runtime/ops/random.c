@@ -36,7 +36,7 @@ static pum_status result_type(const struct op_call *call, enum pum_dtype otherwi
     return PUM_OK;
 }
 
-/* --- RandomNormal, RandomUniform --------------------------------------------------------------- */
+/* --- RandomNormal, RandomUniform -------------------------------------------------------------- */
 
 static pum_status infer_filled(struct op_call *call)
 {

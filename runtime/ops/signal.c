@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * signal.c - DFT (its axis is input 2, as in opset 20; readers bring opset 17's attribute there) and
- * STFT. Real signals have a last axis of 1, complex ones of 2. References here; the passes turn both
- * into products with a table of sines where the device gains by it (passes/expand_signal.c).
+ * signal.c - DFT (its axis is input 2, as in opset 20; readers bring opset 17's attribute there)
+ * and STFT. Real signals have a last axis of 1, complex ones of 2. References here; the passes turn
+ * both into products with a table of sines where the device gains by it (passes/expand_signal.c).
  * Tests: tests/ops/test_signal.c.
  */
 #include "ops/axes.h"
