@@ -34,7 +34,7 @@ struct graph_tensor {
     /* Identity of a constant across clones: the tensor's id in the session's base graph, or -1 for
      * one made while planning. The weight cache is keyed by it. */
     int32_t base_id;
-    pum_value_kind kind;     /* of a graph input as declared */
+    pum_value_kind kind;     /* as declared, or guessed while building */
 };
 
 struct graph_node {

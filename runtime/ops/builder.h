@@ -11,5 +11,7 @@
 /* Fills in types and ranks of a node's outputs (all present) as far as they follow from inputs
  * whose shapes are not all known. */
 void builder_guess(struct pum_graph *graph, const struct graph_node *node);
+/* The same for control flow, sequences and optionals, which can be other things than tensors. */
+void builder_guess_program(struct pum_graph *graph, const struct graph_node *node);
 
 #endif

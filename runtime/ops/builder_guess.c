@@ -247,6 +247,12 @@ void builder_guess(struct pum_graph *graph, const struct graph_node *node)
     enum pum_dtype dtype = first_dtype(graph, node);
     int32_t rank = first_rank(graph, node);
 
+    if (op_rows[node->op].lowering->program) {
+        builder_guess_program(graph, node);
+        return;
+    }
+    if (node->op == OP_IDENTITY && graph_input_of(graph, node, 0) != NULL) /* also of lists */
+        graph->tensors[node->outputs[0]].kind = graph_input_of(graph, node, 0)->kind;
     for (int32_t i = 0; i < node->output_count; i++) {
         struct graph_tensor *output = &graph->tensors[node->outputs[i]];
         bool like_first = i == 0 || node->op == OP_SPLIT || node->op == OP_TOPK ||

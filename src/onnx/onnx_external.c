@@ -2,7 +2,8 @@
  *
  * onnx_external.c - weights in files beside the model. A location is a path inside the model's
  * folder or below: no absolute path, no "..", and no symbolic link that leads out (the resolved
- * path is what is compared and opened). Each file is mapped once and kept by the graph.
+ * path is what is compared and opened). Each file is mapped once and kept by
+ * the outermost graph.
  * Tests: tests/onnx/test_onnx_external.c.
  */
 #include "onnx_reader.h"
@@ -89,7 +90,7 @@ static pum_status map_new(struct onnx_reader *reader, char *path, struct onnx_ex
         free(mapping);
         return onnx_fail(reader, PUM_E_MEMORY, "out of memory");
     }
-    status = pum_graph_adopt(reader->graph, release_mapping, mapping);
+    status = pum_graph_adopt(reader->root, release_mapping, mapping);
     if (status == PUM_OK)
         status = onnx_map(reader, path, UINT64_MAX, mapping);
     if (status != PUM_OK) {

@@ -159,7 +159,7 @@ static pum_status name_file(struct onnx_reader *reader, pum_status status, const
         return status;
     (void)snprintf(text, sizeof(text), "%.1000s: %.6500s", path, message);
     make_printable(text);
-    return pum_graph_fail(reader->graph, status, text);
+    return pum_graph_fail(reader->root, status, text);
 }
 
 /* --- Reading ---------------------------------------------------------------------------------- */
@@ -190,7 +190,7 @@ static pum_status open_model(struct onnx_reader *reader, const char *path, uint6
 
     if (mapping == NULL)
         return onnx_fail(reader, PUM_E_MEMORY, "out of memory");
-    ONNX_TRY(pum_graph_adopt(reader->graph, release_mapping, mapping));
+    ONNX_TRY(pum_graph_adopt(reader->root, release_mapping, mapping));
     ONNX_TRY(onnx_map(reader, path, max_bytes, mapping));
     reader->data = mapping->data;
     reader->size_bytes = mapping->size_bytes;
@@ -238,30 +238,32 @@ static pum_status check_call(const pum_context *context, const void *source, pum
 pum_status pum_onnx_open(pum_context *context, const char *path, const pum_onnx_params *params,
                          pum_graph **out_graph)
 {
-    struct onnx_reader reader = {0};
+    struct onnx_reader reader = {.context = context};
 
     ONNX_TRY(check_call(context, path, out_graph));
-    ONNX_TRY(pum_graph_create(context, &reader.graph));
+    ONNX_TRY(pum_graph_create(context, &reader.root));
+    reader.graph = reader.root;
     char *folder = folder_of(path);
     reader.folder = folder;
     pum_status status = open_model(&reader, path, max_file_bytes(params));
     free(folder);
     if (status != PUM_OK) {
         status = name_file(&reader, status, path);
-        pum_graph_destroy(&reader.graph);
+        pum_graph_destroy(&reader.root);
     }
-    *out_graph = reader.graph;
+    *out_graph = reader.root;
     return status;
 }
 
 pum_status pum_onnx_read(pum_context *context, const void *data, size_t size_bytes,
                          const pum_onnx_params *params, pum_graph **out_graph)
 {
-    struct onnx_reader reader = {.data = data, .size_bytes = size_bytes};
+    struct onnx_reader reader = {.context = context, .data = data, .size_bytes = size_bytes};
     pum_status status;
 
     ONNX_TRY(check_call(context, data, out_graph));
-    ONNX_TRY(pum_graph_create(context, &reader.graph));
+    ONNX_TRY(pum_graph_create(context, &reader.root));
+    reader.graph = reader.root;
     if (size_bytes > max_file_bytes(params))
         status = onnx_fail(&reader, PUM_E_FILE, "%zu bytes; at most %llu are read", size_bytes,
                            (unsigned long long)max_file_bytes(params));
@@ -269,8 +271,8 @@ pum_status pum_onnx_read(pum_context *context, const void *data, size_t size_byt
         status = read_graph(&reader);
     if (status != PUM_OK) {
         status = name_file(&reader, status, "ONNX model in memory");
-        pum_graph_destroy(&reader.graph);
+        pum_graph_destroy(&reader.root);
     }
-    *out_graph = reader.graph;
+    *out_graph = reader.root;
     return status;
 }

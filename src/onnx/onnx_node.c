@@ -21,6 +21,24 @@ pum_status onnx_refuse(struct onnx_node *node, const char *what)
                      node->op->name, what);
 }
 
+pum_status onnx_no_value(const struct onnx_node *node, const char *name)
+{
+    return onnx_fail(node->reader, PUM_E_UNSUPPORTED, "node '%.200s' (%.100s): input '%.200s' is "
+                     "an output that exists in training only, or of another domain", node->name,
+                     node->op->name, name);
+}
+
+#define INNER_MESSAGE_BYTES 4000
+
+pum_status onnx_in_body(struct onnx_reader *reader, pum_status status, const char *body,
+                        const struct onnx_node *node)
+{
+    char inner[INNER_MESSAGE_BYTES];
+
+    (void)snprintf(inner, sizeof(inner), "%s", pum_last_error());
+    return onnx_fail(reader, status, "%s (in %.100s of node '%.200s')", inner, body, node->name);
+}
+
 /* --- Inputs ----------------------------------------------------------------------------------- */
 
 pum_value onnx_input(const struct onnx_node *node, int32_t index)
@@ -61,12 +79,10 @@ static pum_status read_inputs(struct onnx_node *node)
         const char *name = text_or_empty(proto->input[i]);
         pum_value value = PUM_NO_VALUE;
         if (name[0] != '\0') {
-            const struct onnx_name *entry = onnx_find_name(node->reader, name);
+            const struct onnx_name *entry = onnx_find_name(node->reader->scope, name);
             value = entry != NULL ? entry->value : PUM_NO_VALUE;
-            if (value == PUM_NO_VALUE)
-                return onnx_fail(node->reader, PUM_E_UNSUPPORTED, "node '%.200s' (%.100s): input "
-                                 "'%.200s' is an output that exists in training only, or of "
-                                 "another domain", node->name, node->op->name, name);
+            if (value == PUM_NO_VALUE && (entry == NULL || !entry->absent))
+                return onnx_no_value(node, name);
         }
         node->inputs[node->input_count++] = value;
     }
@@ -132,14 +148,24 @@ static char stored_kind(const Onnx__AttributeProto *attr)
         return 'I';
     case ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__FLOATS:
         return 'F';
+    case ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__STRINGS:
+        return 'S';
     case ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__TENSOR:
         return 't';
+    case ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__SPARSE_TENSOR:
+        return 'p';
+    case ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__GRAPH:
+        return 'g';
+    case ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__TYPE_PROTO:
+        return 'y';
     case ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__UNDEFINED:
         return attr->has_i              ? 'i'
                : attr->has_f            ? 'f'
                : attr->has_s            ? 's'
                : attr->n_ints > 0       ? 'I'
                : attr->n_floats > 0     ? 'F'
+               : attr->n_strings > 0    ? 'S'
+               : attr->g != NULL        ? 'g'
                : attr->t != NULL        ? 't'
                                         : '?';
     default:
@@ -147,47 +173,76 @@ static char stored_kind(const Onnx__AttributeProto *attr)
     }
 }
 
-/* A NUL-terminated copy behind the others; `text` has room for all of them. */
-static const char *keep_text(const ProtobufCBinaryData *bytes, char **text)
+/* Room for the strings of all attributes: pointers of lists first, then text. */
+struct strings {
+    const char **pointers;
+    char *text;
+};
+
+static pum_status strings_room(struct onnx_node *node, struct strings *out_strings)
 {
-    char *start = *text;
+    const Onnx__NodeProto *proto = node->proto;
+    size_t pointers = 1, bytes = 1;
+
+    for (size_t i = 0; i < proto->n_attribute; i++) {
+        const Onnx__AttributeProto *attr =
+            onnx_resolve_attr(node->reader->scope->call, proto->attribute[i]);
+        if (attr == NULL)
+            continue;
+        bytes += attr->s.len + 1;
+        pointers += attr->n_strings;
+        for (size_t j = 0; j < attr->n_strings; j++)
+            bytes += attr->strings[j].len + 1;
+    }
+    /* Sizes within a file's: no overflow. */
+    out_strings->pointers = onnx_alloc(&node->reader->memory,
+                                       pointers * sizeof(char *) + bytes, 1);
+    out_strings->text = (char *)(out_strings->pointers + pointers);
+    return out_strings->pointers == NULL ? onnx_fail(node->reader, PUM_E_MEMORY, "out of memory")
+                                         : PUM_OK;
+}
+
+/* A NUL-terminated copy behind the others. */
+static const char *keep_text(const ProtobufCBinaryData *bytes, struct strings *strings)
+{
+    char *start = strings->text;
 
     if (bytes->len > 0)
         memcpy(start, bytes->data, bytes->len);
     start[bytes->len] = '\0';
-    *text += bytes->len + 1;
+    strings->text += bytes->len + 1;
     return start;
 }
 
-static pum_status convert_attr(struct onnx_node *node, const Onnx__AttributeProto *from,
-                               char **text)
+static const char *const *keep_list(const Onnx__AttributeProto *from, struct strings *strings)
 {
-    const char *name = text_or_empty(from->name);
-    char kind = stored_kind(from);
-    char listed = listed_kind(node->op->attrs, name);
+    const char **start = strings->pointers;
+
+    for (size_t i = 0; i < from->n_strings; i++)
+        start[i] = keep_text(&from->strings[i], strings);
+    strings->pointers += from->n_strings;
+    return start;
+}
+
+static pum_status wrong_type(const struct onnx_node *node, const char *name)
+{
+    return onnx_fail(node->reader, PUM_E_FORMAT, "node '%.200s' (%.100s): attribute '%.100s' has "
+                     "the wrong type", node->name, node->op->name, name);
+}
+
+static pum_status holds_nothing(const struct onnx_node *node, const char *name)
+{
+    return onnx_fail(node->reader, PUM_E_FORMAT, "node '%.200s' (%.100s): attribute '%.100s' holds "
+                     "no tensor or graph", node->name, node->op->name, name);
+}
+
+/* An attribute of a plain kind: what pum_attr can hold. */
+static void keep_attr(struct onnx_node *node, const Onnx__AttributeProto *from, const char *name,
+                      char kind, struct strings *strings)
+{
     pum_attr to = {.name = name};
 
-    if (listed == 0)
-        return onnx_fail(node->reader, PUM_E_UNSUPPORTED, "node '%.200s' (%.100s): attribute "
-                         "'%.100s' is not supported", node->name, node->op->name, name);
-    if (from->ref_attr_name != NULL && from->ref_attr_name[0] != '\0')
-        return onnx_refuse(node, "an attribute refers to a function's attribute");
-    /* An empty list leaves no trace but the type. */
-    if (kind == '?' && (listed == 'I' || listed == 'F') &&
-        from->type == ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__UNDEFINED)
-        kind = listed;
-    if (kind != listed)
-        return onnx_fail(node->reader, PUM_E_FORMAT, "node '%.200s' (%.100s): attribute '%.100s' "
-                         "has the wrong type", node->name, node->op->name, name);
-    if (from->n_ints > INT32_MAX || from->n_floats > INT32_MAX)
-        return onnx_refuse(node, "an attribute has too many numbers");
     switch (kind) {
-    case 't':
-        if (from->t == NULL)
-            return onnx_fail(node->reader, PUM_E_FORMAT, "node '%.200s' (%.100s): attribute "
-                             "'%.100s' holds no tensor", node->name, node->op->name, name);
-        node->tensor = from->t;
-        return PUM_OK;
     case 'i':
         to.kind = PUM_ATTR_INT;
         to.i = from->i;
@@ -198,24 +253,68 @@ static pum_status convert_attr(struct onnx_node *node, const Onnx__AttributeProt
         break;
     case 's':
         to.kind = PUM_ATTR_STRING;
-        to.s = keep_text(&from->s, text);
+        to.s = keep_text(&from->s, strings);
         break;
     case 'I':
         to.kind = PUM_ATTR_INTS;
         to.ints = from->ints;
         to.count = (int32_t)from->n_ints;
         break;
-    default:
+    case 'F':
         to.kind = PUM_ATTR_FLOATS;
         to.floats = from->floats;
         to.count = (int32_t)from->n_floats;
         break;
+    default:
+        to.kind = PUM_ATTR_STRINGS;
+        to.strings = keep_list(from, strings);
+        to.count = (int32_t)from->n_strings;
+        break;
     }
     onnx_give(node, to);
-    return PUM_OK;
 }
 
-static pum_status read_attrs(struct onnx_node *node, char *text)
+static pum_status convert_attr(struct onnx_node *node, const Onnx__AttributeProto *proto,
+                               struct strings *strings)
+{
+    const char *name = text_or_empty(proto->name);
+    char listed = listed_kind(node->op->attrs, name);
+
+    if (listed == 0)
+        return onnx_fail(node->reader, PUM_E_UNSUPPORTED, "node '%.200s' (%.100s): attribute "
+                         "'%.100s' is not supported", node->name, node->op->name, name);
+    const Onnx__AttributeProto *from = onnx_resolve_attr(node->reader->scope->call, proto);
+    if (from == NULL && node->reader->scope->call == NULL)
+        return onnx_refuse(node, "an attribute refers to a function's attribute");
+    if (from == NULL)
+        return PUM_OK; /* the function's caller leaves it out */
+    char kind = stored_kind(from);
+    /* An empty list leaves no trace but the type. */
+    if (kind == '?' && strchr("IFS", listed) != NULL &&
+        from->type == ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__UNDEFINED)
+        kind = listed;
+    if (kind != listed)
+        return wrong_type(node, name);
+    if (from->n_ints > INT32_MAX || from->n_floats > INT32_MAX || from->n_strings > INT32_MAX)
+        return onnx_refuse(node, "an attribute has too many numbers");
+    switch (kind) {
+    case 't':
+        node->tensor = from->t;
+        return from->t != NULL ? PUM_OK : holds_nothing(node, name);
+    case 'p':
+        node->sparse = from->sparse_tensor;
+        return from->sparse_tensor != NULL ? PUM_OK : holds_nothing(node, name);
+    case 'g': /* onnx_body.c reads it, where it stands */
+        return proto->g != NULL ? PUM_OK : holds_nothing(node, name);
+    case 'y':
+        return PUM_OK;
+    default:
+        keep_attr(node, from, name, kind, strings);
+        return PUM_OK;
+    }
+}
+
+static pum_status read_attrs(struct onnx_node *node, struct strings *strings)
 {
     const Onnx__NodeProto *proto = node->proto;
 
@@ -227,7 +326,7 @@ static pum_status read_attrs(struct onnx_node *node, char *text)
                                  "'%.100s' is given twice", node->name, node->op->name,
                                  text_or_empty(proto->attribute[i]->name));
         }
-        ONNX_TRY(convert_attr(node, proto->attribute[i], &text));
+        ONNX_TRY(convert_attr(node, proto->attribute[i], strings));
     }
     return PUM_OK;
 }
@@ -264,9 +363,14 @@ pum_status onnx_bind(struct onnx_node *node, int32_t output, pum_value value)
 {
     if (value == PUM_NO_VALUE)
         return pum_graph_status(node->reader->graph);
+    if (node->result != NULL) {
+        *node->result = value;
+        return PUM_OK;
+    }
     if (output >= 0 && (size_t)output < node->proto->n_output) {
         const char *name = text_or_empty(node->proto->output[output]);
-        struct onnx_name *entry = name[0] == '\0' ? NULL : onnx_find_name(node->reader, name);
+        struct onnx_name *entry =
+            name[0] == '\0' ? NULL : onnx_find_name(node->reader->scope, name);
         if (entry != NULL)
             entry->value = value;
     }
@@ -305,10 +409,10 @@ done:
     return status;
 }
 
-static pum_status convert(struct onnx_node *node, char *text)
+static pum_status convert(struct onnx_node *node, struct strings *strings)
 {
     ONNX_TRY(read_inputs(node));
-    ONNX_TRY(read_attrs(node, text));
+    ONNX_TRY(read_attrs(node, strings));
     if (node->op->upgrade != NULL)
         return node->op->upgrade(node);
     return onnx_emit(node, node->op->target != NULL ? node->op->target : node->op->name);
@@ -321,43 +425,79 @@ static const char *node_label(const Onnx__NodeProto *proto, char *buffer, size_t
         return proto->name;
     if (proto->n_output > 0 && text_or_empty(proto->output[0])[0] != '\0')
         return proto->output[0];
-    (void)snprintf(buffer, size, "%.60s_%d", proto->op_type, index);
+    (void)snprintf(buffer, size, "%.60s_%d", text_or_empty(proto->op_type), index);
     return buffer;
+}
+
+static pum_status check_size(struct onnx_reader *reader, const Onnx__NodeProto *proto,
+                             const char *label)
+{
+    if (proto->n_input > ONNX_MAX_LIST || proto->n_output > ONNX_MAX_LIST ||
+        proto->n_attribute > ONNX_MAX_ATTRS)
+        return onnx_fail(reader, PUM_E_UNSUPPORTED, "node '%.200s' (%.100s): too many inputs, "
+                         "outputs or attributes", label, proto->op_type);
+    return PUM_OK;
+}
+
+static pum_status add_node(struct onnx_node *node)
+{
+    struct onnx_memory *memory = &node->reader->memory;
+    const Onnx__NodeProto *proto = node->proto;
+    struct strings strings = {0};
+
+    for (size_t i = 0; i < proto->n_output; i++) {
+        if (text_or_empty(proto->output[i])[0] != '\0')
+            node->output_count = (int32_t)i + 1;
+    }
+    node->inputs = onnx_alloc(memory, proto->n_input + ONNX_SPARE_ATTRS, sizeof(*node->inputs));
+    node->attrs = onnx_alloc(memory, proto->n_attribute + ONNX_SPARE_ATTRS, sizeof(*node->attrs));
+    pum_status status = node->inputs == NULL || node->attrs == NULL
+                            ? onnx_fail(node->reader, PUM_E_MEMORY, "out of memory")
+                            : strings_room(node, &strings);
+    const char **room = strings.pointers;
+    if (status == PUM_OK)
+        status = convert(node, &strings);
+    for (int32_t i = 0; i < node->body_count; i++)
+        pum_graph_destroy(&node->bodies[i]);
+    onnx_free(memory, node->inputs);
+    onnx_free(memory, node->attrs);
+    onnx_free(memory, (void *)room);
+    return status;
 }
 
 pum_status onnx_add_node(struct onnx_reader *reader, int32_t index)
 {
-    const Onnx__NodeProto *proto = reader->model->graph->node[index];
+    const Onnx__NodeProto *proto = reader->scope->nodes[index];
+    const struct onnx_function *function = onnx_find_function(reader, proto);
     char label[80];
-    size_t text_bytes = 1;
     struct onnx_node node = {
         .reader = reader,
         .proto = proto,
         .op = onnx_find_op(proto->domain, proto->op_type),
         .name = node_label(proto, label, sizeof(label), index),
+        .index = index,
     };
 
+    ONNX_TRY(check_size(reader, proto, node.name));
+    if (function != NULL)
+        return onnx_call_function(reader, proto, function, node.name);
     if (node.op == NULL)
         return onnx_fail(reader, PUM_E_INTERNAL, "node '%.200s' was not checked", node.name);
-    if (proto->n_input > ONNX_MAX_LIST || proto->n_output > ONNX_MAX_LIST ||
-        proto->n_attribute > ONNX_MAX_ATTRS)
-        return onnx_refuse(&node, "too many inputs, outputs or attributes");
-    for (size_t i = 0; i < proto->n_attribute; i++)
-        text_bytes += proto->attribute[i]->s.len + 1;
-    for (size_t i = 0; i < proto->n_output; i++) {
-        if (text_or_empty(proto->output[i])[0] != '\0')
-            node.output_count = (int32_t)i + 1;
-    }
-    node.inputs = onnx_alloc(&reader->memory, proto->n_input + ONNX_SPARE_ATTRS,
-                             sizeof(*node.inputs));
-    node.attrs = onnx_alloc(&reader->memory, proto->n_attribute + ONNX_SPARE_ATTRS,
-                            sizeof(*node.attrs));
-    char *text = onnx_alloc(&reader->memory, text_bytes, 1);
-    pum_status status = node.inputs == NULL || node.attrs == NULL || text == NULL
-                            ? onnx_fail(reader, PUM_E_MEMORY, "out of memory")
-                            : convert(&node, text);
-    onnx_free(&reader->memory, node.inputs);
-    onnx_free(&reader->memory, node.attrs);
-    onnx_free(&reader->memory, text);
-    return status;
+    return add_node(&node);
+}
+
+pum_status onnx_repeat_constant(struct onnx_reader *reader, const Onnx__NodeProto *proto,
+                                pum_value *out_value)
+{
+    struct onnx_node node = {
+        .reader = reader,
+        .proto = proto,
+        .op = onnx_find_op(proto->domain, proto->op_type),
+        .name = text_or_empty(proto->name),
+        .index = -1,
+        .result = out_value,
+    };
+
+    *out_value = PUM_NO_VALUE;
+    return add_node(&node);
 }

@@ -45,8 +45,11 @@ static const struct onnx_op default_ops[] = {
     {"Clip", "max:f min:f", NULL, onnx_up_clip},
     {"Compress", "axis:i", NULL, NULL},
     {"Concat", "axis:i", NULL, NULL},
-    {"Constant", "value:t value_float:f value_floats:F value_int:i value_ints:I", NULL,
-     onnx_up_constant},
+    {"ConcatFromSequence", "axis:i new_axis:i", NULL, NULL},
+    {"Constant",
+     "sparse_value:p value:t value_float:f value_floats:F value_int:i value_ints:I value_string:s "
+     "value_strings:S",
+     NULL, onnx_up_constant},
     {"ConstantOfShape", "value:t", NULL, onnx_up_constant_of_shape},
     {"Conv", CONV, NULL, NULL},
     {"ConvTranspose", CONV "output_padding:I output_shape:I", NULL, NULL},
@@ -82,6 +85,7 @@ static const struct onnx_op default_ops[] = {
     {"HardSwish", "", NULL, NULL},
     {"Hardmax", "axis:i", NULL, onnx_up_softmax},
     {"Identity", "", NULL, NULL},
+    {"If", "else_branch:g then_branch:g", NULL, onnx_up_if},
     {"InstanceNormalization", "epsilon:f", NULL, NULL},
     {"IsInf", "detect_negative:i detect_positive:i", NULL, NULL},
     {"IsNaN", "", NULL, NULL},
@@ -92,6 +96,7 @@ static const struct onnx_op default_ops[] = {
     {"LessOrEqual", "", NULL, NULL},
     {"Log", "", NULL, NULL},
     {"LogSoftmax", "axis:i", NULL, onnx_up_softmax},
+    {"Loop", "body:g", NULL, onnx_up_loop},
     {"LpNormalization", "axis:i p:i", NULL, NULL},
     {"LpPool", "auto_pad:s kernel_shape:I p:i pads:I strides:I", NULL, NULL},
     {"MatMul", "", NULL, NULL},
@@ -110,8 +115,11 @@ static const struct onnx_op default_ops[] = {
     {"NonZero", "", NULL, NULL},
     {"Not", "", NULL, NULL},
     {"OneHot", "axis:i", NULL, NULL},
+    {"Optional", "type:y", NULL, NULL},
+    {"OptionalGetElement", "", NULL, NULL},
+    {"OptionalHasElement", "", NULL, NULL},
     {"Or", "", NULL, NULL},
-    {"PRelu", "", NULL, NULL},
+    {"PRelu", "", NULL, onnx_up_prelu},
     {"Pad", "mode:s pads:I value:f", NULL, onnx_up_pad},
     {"Pow", "", NULL, NULL},
     {"RandomNormal", "dtype:i mean:f scale:f seed:f shape:I", NULL, NULL},
@@ -139,10 +147,21 @@ static const struct onnx_op default_ops[] = {
     {"ReverseSequence", "batch_axis:i time_axis:i", NULL, NULL},
     {"Round", "", NULL, NULL},
     {"STFT", "onesided:i", NULL, NULL},
+    {"Scan",
+     "body:g directions:I num_scan_inputs:i scan_input_axes:I scan_input_directions:I "
+     "scan_output_axes:I scan_output_directions:I",
+     NULL, onnx_up_scan},
     {"Scatter", "axis:i", "ScatterElements", NULL},
     {"ScatterElements", "axis:i reduction:s", NULL, NULL},
     {"ScatterND", "reduction:s", NULL, NULL},
     {"Selu", "alpha:f gamma:f", NULL, NULL},
+    {"SequenceAt", "", NULL, NULL},
+    {"SequenceConstruct", "", NULL, NULL},
+    {"SequenceEmpty", "dtype:i", NULL, NULL},
+    {"SequenceErase", "", NULL, NULL},
+    {"SequenceInsert", "", NULL, NULL},
+    {"SequenceLength", "", NULL, NULL},
+    {"SequenceMap", "body:g", NULL, onnx_up_sequence_map},
     {"Shape", "end:i start:i", NULL, NULL},
     {"Shrink", "bias:f lambd:f", NULL, NULL},
     {"Sigmoid", "", NULL, NULL},
@@ -156,6 +175,7 @@ static const struct onnx_op default_ops[] = {
     {"Softsign", "", NULL, NULL},
     {"SpaceToDepth", "blocksize:i", NULL, NULL},
     {"Split", "axis:i split:I", NULL, onnx_up_split},
+    {"SplitToSequence", "axis:i keepdims:i", NULL, NULL},
     {"Sqrt", "", NULL, NULL},
     {"Squeeze", "axes:I", NULL, onnx_up_axes},
     {"Sub", "", NULL, NULL},
@@ -191,11 +211,6 @@ static const struct onnx_op microsoft_ops[] = {
 static int compare_op(const void *name, const void *row)
 {
     return strcmp(name, ((const struct onnx_op *)row)->name);
-}
-
-bool onnx_is_default_domain(const char *domain)
-{
-    return domain == NULL || domain[0] == '\0' || strcmp(domain, "ai.onnx") == 0;
 }
 
 const struct onnx_op *onnx_find_op(const char *domain, const char *name)
@@ -264,35 +279,60 @@ static size_t list_one(const struct onnx_reader *reader, const struct missing *m
     return length < 0 ? 0 : (size_t)length < size ? (size_t)length : size - 1;
 }
 
+struct missing_list {
+    const struct onnx_reader *reader;
+    struct missing kinds[MAX_LISTED];
+    size_t count, unlisted;
+};
+
+static void note_missing(struct missing_list *list, const Onnx__NodeProto *node)
+{
+    size_t kind = 0;
+
+    while (kind < list->count && !same_op(list->kinds[kind].first, node))
+        kind++;
+    if (kind == MAX_LISTED) {
+        list->unlisted++;
+        return;
+    }
+    if (kind == list->count)
+        list->kinds[list->count++].first = node;
+    list->kinds[kind].count++;
+}
+
+/* Bodies, too: as deep as onnx_wire.c lets them nest. */
+static void check_nodes(struct missing_list *list, Onnx__NodeProto *const *nodes, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        const Onnx__NodeProto *node = nodes[i];
+        if (onnx_find_op(node->domain, node->op_type) == NULL &&
+            onnx_find_function(list->reader, node) == NULL)
+            note_missing(list, node);
+        for (size_t j = 0; j < node->n_attribute; j++) {
+            const Onnx__GraphProto *body = node->attribute[j]->g;
+            if (body != NULL)
+                check_nodes(list, body->node, body->n_node);
+        }
+    }
+}
+
 pum_status onnx_check_ops(struct onnx_reader *reader)
 {
-    const Onnx__GraphProto *graph = reader->model->graph;
-    struct missing missing[MAX_LISTED] = {{0}};
-    size_t kinds = 0, unlisted = 0, used = 0;
+    const Onnx__ModelProto *model = reader->model;
+    struct missing_list missing = {.reader = reader};
     char list[LIST_BYTES] = "";
+    size_t used = 0;
 
-    for (size_t i = 0; i < graph->n_node; i++) {
-        const Onnx__NodeProto *node = graph->node[i];
-        size_t kind = 0;
-        if (onnx_find_op(node->domain, node->op_type) != NULL)
-            continue;
-        while (kind < kinds && !same_op(missing[kind].first, node))
-            kind++;
-        if (kind == MAX_LISTED) {
-            unlisted++;
-            continue;
-        }
-        if (kind == kinds)
-            missing[kinds++].first = node;
-        missing[kind].count++;
-    }
-    if (kinds == 0)
+    check_nodes(&missing, model->graph->node, model->graph->n_node);
+    for (size_t i = 0; i < model->n_functions; i++)
+        check_nodes(&missing, model->functions[i]->node, model->functions[i]->n_node);
+    if (missing.count == 0)
         return PUM_OK;
-    for (size_t i = 0; i < kinds; i++)
-        used += list_one(reader, &missing[i], list + used, sizeof(list) - used);
-    if (unlisted > 0)
-        (void)snprintf(list + used, sizeof(list) - used, "\n  and %zu more nodes", unlisted);
-    return onnx_fail(reader, PUM_E_UNSUPPORTED, "the file uses operators that are not supported%s:"
-                     "%s", reader->has_functions ? " (it defines functions of its own, which are "
-                                                   "not supported either)" : "", list);
+    for (size_t i = 0; i < missing.count; i++)
+        used += list_one(reader, &missing.kinds[i], list + used, sizeof(list) - used);
+    if (missing.unlisted > 0)
+        (void)snprintf(list + used, sizeof(list) - used, "\n  and %zu more nodes",
+                       missing.unlisted);
+    return onnx_fail(reader, PUM_E_UNSUPPORTED, "the file uses operators that are not supported:"
+                     "%s", list);
 }

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: MIT
  *
  * onnx_reader.h - what the files of the ONNX reader share. A file goes through four stages:
- *     onnx_file.c    map it                       onnx_wire.c   keep only what is needed of it
- *     onnx_graph.c   names, order, inputs, outputs onnx_ops.c   which operators, which attributes
- *     onnx_node.c    one node                     onnx_upgrade*.c  old forms to opset 17's
- *     onnx_tensor.c  constants                    onnx_external.c  constants in other files
+ *     onnx_file.c    map it                      onnx_wire.c   keep only what is needed of it
+ *     onnx_graph.c   versions, inputs, outputs   onnx_ops.c    which operators, which attributes
+ *     onnx_scope.c   names, and where they are   onnx_order.c  nodes, inputs first
+ *     onnx_body.c    bodies of If, Loop, ...     onnx_function.c  functions of the file's own
+ *     onnx_node.c    one node                    onnx_upgrade*.c  other forms to the table's
+ *     onnx_tensor.c  constants                   onnx_external.c  constants in other files
  * The reader sees Pumice through its public headers only. Nothing in a file is trusted: every
  * length is checked where it is read, and memory for parsing is capped by the file's size.
  * Tests: tests/onnx/, tests/fuzz/fuzz_onnx.c.
@@ -16,12 +18,17 @@
 
 #include "onnx.pb-c.h"
 
-#define ONNX_MIN_OPSET 7
-#define ONNX_MAX_OPSET 17
+#define ONNX_MIN_OPSET 1
+#define ONNX_MAX_OPSET 20
 #define ONNX_MAX_LIST 4096       /* inputs or outputs of a node */
 #define ONNX_MAX_ATTRS 64        /* attributes of a node */
 #define ONNX_SPARE_ATTRS 8       /* that an upgrade may add */
 #define ONNX_MAX_NAME_BYTES 65535
+#define ONNX_MAX_GRAPHS 16       /* bodies inside bodies */
+#define ONNX_MAX_CALLS 32        /* functions inside functions */
+#define ONNX_MAX_BODIES 2        /* of one node */
+/* Nodes that calls of functions may add up to; functions that call functions multiply. */
+#define ONNX_MAX_CALLED_NODES (1 << 20)
 
 #if defined(__GNUC__)
 #define ONNX_PRINTF(fmt, args) __attribute__((format(printf, fmt, args)))
@@ -46,10 +53,12 @@ void *onnx_alloc(struct onnx_memory *memory, size_t count, size_t element_bytes)
 void *onnx_realloc(struct onnx_memory *memory, void *block, size_t size_bytes);
 void onnx_free(struct onnx_memory *memory, void *block);
 
-/* The raw_data of a tensor, left where it lies in the file. */
+/* The raw_data of a tensor, left where it lies in the file; or its copy, once one was made that
+ * several graphs share. */
 struct onnx_raw {
     const uint8_t *data;
     size_t size_bytes;
+    bool copied; /* the copy is aligned and belongs to the outermost graph */
 };
 
 /* A file mapped read-only. If another program shortens it meanwhile, reading it is a fault of the
@@ -59,19 +68,72 @@ struct onnx_mapping {
     size_t size_bytes;
 };
 
-/* A tensor name of the file. */
+/* A tensor name of a scope. */
 struct onnx_name {
     const char *name;
-    pum_value value;  /* PUM_NO_VALUE until it is made */
+    pum_value value;  /* in the scope's graph; PUM_NO_VALUE until it is made */
     int32_t node;     /* that computes it, or -1 */
     const Onnx__TensorProto *initializer;
+    const Onnx__SparseTensorProto *sparse;
     const Onnx__ValueInfoProto *input;
+    bool captured;    /* comes from around the body */
+    bool absent;      /* an optional input of a function that the call leaves out */
+    struct onnx_name *source; /* what it is around the body, or where the function is called */
+    struct onnx_scope *source_scope;
+};
+
+/* A graph of the file, or one call of a function: nodes that see the same names. A body's scope
+ * also has the names that it captures. */
+struct onnx_scope {
+    const Onnx__GraphProto *proto; /* NULL: a function's */
+    Onnx__NodeProto **nodes;
+    size_t node_count;
+    int64_t opset;
+    struct onnx_name *names; /* sorted */
+    size_t name_count;
+    const char **free;       /* sorted: names that it uses and does not define */
+    size_t free_count;
+    struct onnx_body *bodies; /* by node */
+    size_t body_count;
+    const struct onnx_call *call; /* whose attributes its nodes may refer to; NULL: none */
+};
+
+/* A subgraph attribute. */
+struct onnx_body {
+    int32_t node;
+    const char *attr;
+    struct onnx_scope scope;
+};
+
+/* A function of the file's own. */
+struct onnx_function {
+    const Onnx__FunctionProto *proto;
+    Onnx__AttributeProto **defaults; /* of attributes that a call leaves out */
+    size_t default_count;
+};
+
+/* A function's default of an attribute, as onnx_wire.c finds it: not every onnx.proto has a place
+ * for it. */
+struct onnx_default {
+    size_t function; /* position in the model */
+    Onnx__AttributeProto *attr;
+};
+
+/* A function being read where it is called. */
+struct onnx_call {
+    const Onnx__NodeProto *node;
+    const struct onnx_function *function;
+    const struct onnx_call *caller; /* of the scope that holds the node */
+    int32_t depth;
 };
 
 struct onnx_external;
 
 struct onnx_reader {
-    pum_graph *graph;
+    pum_context *context;
+    pum_graph *root;     /* owns whatever constants point at */
+    pum_graph *graph;    /* that nodes go into: the root, or a body */
+    struct onnx_scope *scope;
     const char *folder;  /* of the model, resolved; NULL when read from memory */
     struct onnx_memory memory;
     const uint8_t *data; /* the file */
@@ -80,11 +142,14 @@ struct onnx_reader {
     bool points_at_file; /* some constant does */
     struct onnx_raw *raws;
     size_t raw_count, raw_capacity;
-    bool has_functions, has_sparse;
+    bool has_bodies;
     Onnx__ModelProto *model;
-    int64_t opset;
-    struct onnx_name *names; /* sorted */
-    size_t name_count;
+    int64_t opset;       /* of the scope in work */
+    struct onnx_function *functions; /* sorted */
+    struct onnx_default *defaults;
+    size_t default_count, default_capacity;
+    Onnx__AttributeProto **default_attrs; /* by function */
+    size_t called_nodes;
     struct onnx_external *externals;
 };
 
@@ -99,13 +164,20 @@ struct onnx_node {
     pum_attr *attrs;   /* room for attr_count + ONNX_SPARE_ATTRS */
     int32_t attr_count;
     const Onnx__TensorProto *tensor; /* the tensor attribute, or NULL */
+    const Onnx__SparseTensorProto *sparse;
     int32_t output_count;            /* last named one, plus one */
+    int32_t index;                   /* in its scope; -1: a constant made once more in a body */
+    pum_value *result;               /* such a constant's value goes here, not to a name */
+    pum_graph *bodies[ONNX_MAX_BODIES];
+    int32_t body_count;
 };
 
 /* One operator that the reader takes. */
 struct onnx_op {
     const char *name;
-    const char *attrs;  /* "axis:i mode:s": i f s I F as pum_attr_kind, t a tensor */
+    /* "axis:i mode:s": i f s I F S as pum_attr_kind, t a tensor, p a sparse one, g a body, y a type
+     * (which is not looked at). */
+    const char *attrs;
     const char *target; /* name in Pumice's table; NULL: the same */
     pum_status (*upgrade)(struct onnx_node *node); /* NULL: emit as it is */
 };
@@ -126,13 +198,58 @@ void onnx_parse_free(struct onnx_reader *reader);
 
 /* --- onnx_graph.c --- */
 pum_status onnx_build(struct onnx_reader *reader);
-struct onnx_name *onnx_find_name(const struct onnx_reader *reader, const char *name);
+bool onnx_is_default_domain(const char *domain);
+/* The default domain's version in a list; 0: not in it. */
+int64_t onnx_opset(Onnx__OperatorSetIdProto *const *imports, size_t count);
+pum_status onnx_check_opset(struct onnx_reader *reader, int64_t opset, const char *where);
+/* What a file says of an input or output. */
+struct onnx_port {
+    pum_value_kind kind;
+    pum_dtype dtype;   /* NONE: not said */
+    int32_t rank;      /* -1: not said */
+    int64_t dims[PUM_MAX_RANK];
+};
+pum_status onnx_read_port(struct onnx_reader *reader, const Onnx__ValueInfoProto *info,
+                          const char *what, struct onnx_port *out_port);
+/* The scope's own constants, into reader->graph. */
+pum_status onnx_add_initializers(struct onnx_reader *reader);
+
+/* --- onnx_scope.c --- */
+/* The names of a graph and of all bodies in it. Closed with onnx_scope_close whether it fails or
+ * not. */
+pum_status onnx_scope_open(struct onnx_reader *reader, struct onnx_scope *scope);
+void onnx_scope_close(struct onnx_reader *reader, struct onnx_scope *scope);
+struct onnx_name *onnx_find_name(const struct onnx_scope *scope, const char *name);
+/* The first body of node `index`, and how many follow each other. */
+struct onnx_body *onnx_bodies_of(const struct onnx_scope *scope, int32_t index,
+                                 size_t *out_count);
+bool onnx_absent(const char *name); /* NULL or "" */
+
+/* --- onnx_order.c --- */
+/* All nodes of reader->scope, into reader->graph. */
+pum_status onnx_add_nodes(struct onnx_reader *reader);
+
+/* --- onnx_body.c: control flow --- */
+pum_status onnx_up_if(struct onnx_node *node);
+pum_status onnx_up_loop(struct onnx_node *node);
+pum_status onnx_up_scan(struct onnx_node *node);
+pum_status onnx_up_sequence_map(struct onnx_node *node);
+
+/* --- onnx_function.c --- */
+pum_status onnx_sort_functions(struct onnx_reader *reader);
+void onnx_functions_free(struct onnx_reader *reader);
+const struct onnx_function *onnx_find_function(const struct onnx_reader *reader,
+                                               const Onnx__NodeProto *node);
+pum_status onnx_call_function(struct onnx_reader *reader, const Onnx__NodeProto *node,
+                              const struct onnx_function *function, const char *label);
+/* What an attribute of a function's node stands for; NULL: the call does not have it. */
+const Onnx__AttributeProto *onnx_resolve_attr(const struct onnx_call *call,
+                                              const Onnx__AttributeProto *attr);
 
 /* --- onnx_ops.c --- */
 const struct onnx_op *onnx_find_op(const char *domain, const char *name);
 /* One error for all operators that are not supported. */
 pum_status onnx_check_ops(struct onnx_reader *reader);
-bool onnx_is_default_domain(const char *domain);
 
 /* --- onnx_tensor.c, onnx_external.c --- */
 pum_dtype onnx_dtype(int32_t data_type); /* PUM_DTYPE_NONE: not supported */
@@ -144,6 +261,7 @@ struct onnx_data {
     const void *data;
     size_t size_bytes;
     bool lasting;  /* data outlives the reader */
+    struct onnx_raw *raw; /* data is this raw_data */
     bool in_file;  /* data lies in a mapping: its pages can be forgotten */
     void *scratch; /* freed by onnx_data_free */
 };
@@ -152,12 +270,17 @@ pum_status onnx_decode(struct onnx_reader *reader, const Onnx__TensorProto *tens
 void onnx_data_free(struct onnx_reader *reader, struct onnx_data *data);
 pum_status onnx_constant(struct onnx_reader *reader, const Onnx__TensorProto *tensor,
                          const char *name, pum_value *out_value);
+pum_status onnx_sparse_constant(struct onnx_reader *reader, const Onnx__SparseTensorProto *sparse,
+                                const char *name, pum_value *out_value);
 pum_status onnx_external_data(struct onnx_reader *reader, const Onnx__TensorProto *tensor,
                               const char *name, size_t size_bytes, struct onnx_raw *out_raw);
 void onnx_external_free(struct onnx_reader *reader);
 
 /* --- onnx_node.c --- */
 pum_status onnx_add_node(struct onnx_reader *reader, int32_t index);
+/* A Constant node of another scope, once more, in reader->graph. */
+pum_status onnx_repeat_constant(struct onnx_reader *reader, const Onnx__NodeProto *proto,
+                                pum_value *out_value);
 pum_value onnx_input(const struct onnx_node *node, int32_t index);
 void onnx_set_input(struct onnx_node *node, int32_t index, pum_value value);
 /* Takes an attribute out of the node. */
@@ -178,6 +301,11 @@ pum_status onnx_emit(struct onnx_node *node, const char *op);
 /* An output of the file's node is this value. */
 pum_status onnx_bind(struct onnx_node *node, int32_t output, pum_value value);
 pum_status onnx_refuse(struct onnx_node *node, const char *what);
+/* The error of an input that is not there in inference. */
+pum_status onnx_no_value(const struct onnx_node *node, const char *name);
+/* Says in which body of the node an error happened. */
+pum_status onnx_in_body(struct onnx_reader *reader, pum_status status, const char *body,
+                        const struct onnx_node *node);
 
 /* --- onnx_upgrade.c, onnx_upgrade_more.c: one function a changed form --- */
 pum_status onnx_up_axes(struct onnx_node *node);
@@ -194,6 +322,7 @@ pum_status onnx_up_fast_gelu(struct onnx_node *node);
 pum_status onnx_up_fused_matmul(struct onnx_node *node);
 pum_status onnx_up_layer_norm(struct onnx_node *node);
 pum_status onnx_up_pad(struct onnx_node *node);
+pum_status onnx_up_prelu(struct onnx_node *node);
 pum_status onnx_up_quick_gelu(struct onnx_node *node);
 pum_status onnx_up_resize(struct onnx_node *node);
 pum_status onnx_up_slice(struct onnx_node *node);

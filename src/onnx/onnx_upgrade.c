@@ -71,6 +71,26 @@ pum_status onnx_up_pad(struct onnx_node *node)
     return onnx_emit(node, "Pad");
 }
 
+/* Before opset 7 the slope is a number, or a list with one a channel (axis 1). */
+pum_status onnx_up_prelu(struct onnx_node *node)
+{
+    int32_t rank = onnx_value_rank(node, onnx_input(node, 0));
+    pum_value slope = onnx_input(node, 1);
+    int64_t axes[PUM_MAX_RANK];
+
+    if (node->reader->opset < 7 && onnx_value_rank(node, slope) == 1 && rank != 2) {
+        if (rank < 0)
+            return onnx_refuse(node, "the number of axes of the input is not known");
+        for (int32_t i = 0; i + 2 < rank; i++)
+            axes[i] = i + 1;
+        pum_value list = pum_ints(node->reader->graph, rank > 2 ? rank - 2 : 0, axes);
+        if (rank > 2)
+            node->inputs[1] =
+                onnx_step(node, "Unsqueeze", (pum_value[]){slope, list}, 2, NULL, 0);
+    }
+    return onnx_emit(node, "PRelu");
+}
+
 /* Before opset 10 k is an attribute. Both outputs are made, whichever the file wants. */
 pum_status onnx_up_top_k(struct onnx_node *node)
 {

@@ -7,9 +7,34 @@
 #include "onnx_reader.h"
 
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* --- Values ----------------------------------------------------------------------------------- */
+
+/* The texts are copied into a block that lives as long as the outermost graph. */
+static pum_status string_constant(struct onnx_node *node, int32_t rank, int64_t count,
+                                  const char *const *texts)
+{
+    struct onnx_reader *reader = node->reader;
+    size_t bytes = (size_t)count * sizeof(char *) + 1;
+
+    for (int64_t i = 0; i < count; i++)
+        bytes += strlen(texts[i]) + 1;
+    char **strings = malloc(bytes);
+    if (strings == NULL)
+        return onnx_fail(reader, PUM_E_MEMORY, "out of memory");
+    ONNX_TRY(pum_graph_adopt(reader->root, free, strings));
+    char *next = (char *)(strings + count);
+    for (int64_t i = 0; i < count; i++) {
+        size_t length = strlen(texts[i]) + 1;
+        strings[i] = memcpy(next, texts[i], length);
+        next += length;
+    }
+    pum_value value = pum_constant(reader->graph, node->name, PUM_DTYPE_STRING, rank, &count,
+                                   strings, (size_t)count * sizeof(char *));
+    return onnx_bind(node, 0, value);
+}
 
 static pum_status constant_from_attr(struct onnx_node *node, const pum_attr *attr)
 {
@@ -35,7 +60,9 @@ static pum_status constant_from_attr(struct onnx_node *node, const pum_attr *att
                                   (size_t)count * sizeof(*attr->floats));
         break;
     case PUM_ATTR_STRING:
+        return string_constant(node, 0, 1, &attr->s);
     case PUM_ATTR_STRINGS:
+        return string_constant(node, 1, count, attr->strings);
     case PUM_ATTR_GRAPH:
         break; /* not in the operator's list */
     }
@@ -46,13 +73,17 @@ pum_status onnx_up_constant(struct onnx_node *node)
 {
     pum_value value;
 
-    if (node->attr_count + (node->tensor != NULL) != 1 || node->input_count != 0)
+    if (node->attr_count + (node->tensor != NULL) + (node->sparse != NULL) != 1 ||
+        node->input_count != 0)
         return onnx_fail(node->reader, PUM_E_FORMAT, "node '%.200s' (Constant) must have exactly "
                          "one value and no input", node->name);
-    if (node->tensor == NULL)
+    if (node->attr_count == 1)
         return constant_from_attr(node, &node->attrs[0]);
     const char *name = node->output_count > 0 ? node->proto->output[0] : node->name;
-    ONNX_TRY(onnx_constant(node->reader, node->tensor, name, &value));
+    if (node->sparse != NULL)
+        ONNX_TRY(onnx_sparse_constant(node->reader, node->sparse, name, &value));
+    else
+        ONNX_TRY(onnx_constant(node->reader, node->tensor, name, &value));
     return onnx_bind(node, 0, value);
 }
 

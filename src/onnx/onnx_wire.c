@@ -2,9 +2,9 @@
  *
  * onnx_wire.c - from the file's bytes to protobuf-c's structs, in two steps. First a slim copy of
  * the message is made that holds only the fields listed below: raw_data stays in the file and a
- * number takes its place (so weights are never copied by parsing), and what nests without end
- * (subgraphs, sequence types) or is not needed (documentation, training) is left out. The kept
- * messages nest at most MAX_DEPTH deep, whatever the file says. Then protobuf-c unpacks the copy.
+ * number takes its place (so weights are never copied by parsing), and what is not needed
+ * (documentation, training) is left out. The kept messages nest at most MAX_DEPTH deep, graphs at
+ * most ONNX_MAX_GRAPHS, whatever the file says. Then protobuf-c unpacks the copy.
  * Tests: tests/onnx/test_onnx_hostile.c.
  */
 #include "onnx_reader.h"
@@ -14,19 +14,19 @@
 /* --- What is kept ----------------------------------------------------------------------------- */
 
 enum message { MODEL, OPSET, GRAPH, NODE, ATTR, TENSOR, SEGMENT, ENTRY, VALUE, TYPE, TENSOR_TYPE,
-               SHAPE, DIM, MESSAGE_COUNT };
+               LIST_TYPE, SHAPE, DIM, SPARSE, FUNCTION, MESSAGE_COUNT };
 
 enum action {
     DROP = 0,
     KEEP,           /* copied as it is */
     DESCEND,        /* a message: filtered in turn */
+    DESCEND_GRAPH,  /* a body: filtered in turn, and counted */
     TAKE_RAW,       /* raw_data: its number in reader->raws takes its place */
-    NOTE_FUNCTIONS, /* dropped, but remembered */
-    NOTE_SPARSE
+    TAKE_DEFAULT    /* of a function's attribute: to reader->defaults */
 };
 
 #define MAX_FIELD 25
-#define MAX_DEPTH 8
+#define MAX_DEPTH (ONNX_MAX_GRAPHS * 3 + 10)
 
 struct rule {
     uint8_t action;
@@ -35,13 +35,13 @@ struct rule {
 
 /* By message and field number of onnx.proto. */
 static const struct rule rules[MESSAGE_COUNT][MAX_FIELD + 1] = {
-    [MODEL] = {[7] = {DESCEND, GRAPH}, [8] = {DESCEND, OPSET}, [25] = {NOTE_FUNCTIONS, 0}},
+    [MODEL] = {[7] = {DESCEND, GRAPH}, [8] = {DESCEND, OPSET}, [25] = {DESCEND, FUNCTION}},
     [OPSET] = {[1] = {KEEP, 0}, [2] = {KEEP, 0}},
     [GRAPH] = {[1] = {DESCEND, NODE},
                [5] = {DESCEND, TENSOR},
                [11] = {DESCEND, VALUE},
                [12] = {DESCEND, VALUE},
-               [15] = {NOTE_SPARSE, 0}},
+               [15] = {DESCEND, SPARSE}},
     [NODE] = {[1] = {KEEP, 0},
               [2] = {KEEP, 0},
               [3] = {KEEP, 0},
@@ -53,9 +53,11 @@ static const struct rule rules[MESSAGE_COUNT][MAX_FIELD + 1] = {
               [3] = {KEEP, 0},
               [4] = {KEEP, 0},
               [5] = {DESCEND, TENSOR},
+              [6] = {DESCEND_GRAPH, GRAPH},
               [7] = {KEEP, 0},
               [8] = {KEEP, 0},
               [9] = {KEEP, 0},
+              [22] = {DESCEND, SPARSE},
               [20] = {KEEP, 0},
               [21] = {KEEP, 0}},
     [TENSOR] = {[1] = {KEEP, 0},
@@ -63,6 +65,7 @@ static const struct rule rules[MESSAGE_COUNT][MAX_FIELD + 1] = {
                 [3] = {DESCEND, SEGMENT},
                 [4] = {KEEP, 0},
                 [5] = {KEEP, 0},
+                [6] = {KEEP, 0},
                 [7] = {KEEP, 0},
                 [8] = {KEEP, 0},
                 [9] = {TAKE_RAW, 0},
@@ -72,10 +75,20 @@ static const struct rule rules[MESSAGE_COUNT][MAX_FIELD + 1] = {
                 [14] = {KEEP, 0}},
     [ENTRY] = {[1] = {KEEP, 0}, [2] = {KEEP, 0}},
     [VALUE] = {[1] = {KEEP, 0}, [2] = {DESCEND, TYPE}},
-    [TYPE] = {[1] = {DESCEND, TENSOR_TYPE}},
+    [TYPE] = {[1] = {DESCEND, TENSOR_TYPE}, [4] = {DESCEND, LIST_TYPE}, [9] = {DESCEND, LIST_TYPE}},
+    [LIST_TYPE] = {[1] = {DESCEND, TYPE}}, /* a sequence or an optional */
     [TENSOR_TYPE] = {[1] = {KEEP, 0}, [2] = {DESCEND, SHAPE}},
     [SHAPE] = {[1] = {DESCEND, DIM}},
     [DIM] = {[1] = {KEEP, 0}, [2] = {KEEP, 0}},
+    [SPARSE] = {[1] = {DESCEND, TENSOR}, [2] = {DESCEND, TENSOR}, [3] = {KEEP, 0}},
+    [FUNCTION] = {[1] = {KEEP, 0},
+                  [4] = {KEEP, 0},
+                  [5] = {KEEP, 0},
+                  [6] = {KEEP, 0},
+                  [7] = {DESCEND, NODE},
+                  [9] = {DESCEND, OPSET},
+                  [10] = {KEEP, 0},
+                  [11] = {TAKE_DEFAULT, 0}},
 };
 
 /* --- Filtering -------------------------------------------------------------------------------- */
@@ -88,6 +101,8 @@ struct filter {
     struct onnx_reader *reader;
     uint8_t *out;
     size_t size, capacity;
+    int graphs;       /* bodies around what is being filtered */
+    size_t functions; /* begun so far */
 };
 
 static pum_status damaged(struct filter *f, size_t at, const char *what)
@@ -241,48 +256,6 @@ static pum_status descend(struct filter *f, const struct field *field, enum mess
     return PUM_OK;
 }
 
-static pum_status filter_field(struct filter *f, enum message message, const struct field *field,
-                               int depth)
-{
-    struct rule rule = field->number <= MAX_FIELD ? rules[message][field->number]
-                                                  : (struct rule){DROP, 0};
-    if ((rule.action == DESCEND || rule.action == TAKE_RAW) && field->wire != WIRE_BYTES)
-        return damaged(f, field->start, "a field of the wrong kind");
-    switch ((enum action)rule.action) {
-    case KEEP:
-        return append(f, f->reader->data + field->start, field->end - field->start);
-    case DESCEND:
-        return descend(f, field, (enum message)rule.child, depth);
-    case TAKE_RAW:
-        return take_raw(f, field);
-    case NOTE_FUNCTIONS:
-        f->reader->has_functions = true;
-        return PUM_OK;
-    case NOTE_SPARSE:
-        f->reader->has_sparse = true;
-        return PUM_OK;
-    case DROP:
-        break;
-    }
-    return PUM_OK;
-}
-
-static pum_status filter_message(struct filter *f, enum message message, size_t at, size_t end,
-                                 int depth)
-{
-    if (depth > MAX_DEPTH) /* the rules have no cycle; this is the proof */
-        return damaged(f, at, "messages nest too deeply");
-    while (at < end) {
-        struct field field = {0};
-        ONNX_TRY(read_field(f, at, end, &field));
-        ONNX_TRY(filter_field(f, message, &field, depth));
-        at = field.end;
-    }
-    return PUM_OK;
-}
-
-/* --- Unpacking -------------------------------------------------------------------------------- */
-
 static void *unpack_alloc(void *user, size_t size_bytes)
 {
     return onnx_realloc(user, NULL, size_bytes);
@@ -301,6 +274,91 @@ static ProtobufCAllocator unpack_allocator(struct onnx_reader *reader)
         .allocator_data = &reader->memory,
     };
 }
+
+static pum_status take_default(struct filter *f, const struct field *field, int depth)
+{
+    struct onnx_reader *reader = f->reader;
+    ProtobufCAllocator allocator = unpack_allocator(reader);
+    struct filter one = {.reader = reader, .graphs = f->graphs};
+
+    if (reader->default_count == reader->default_capacity) {
+        size_t capacity = reader->default_capacity * 2 + 16;
+        struct onnx_default *defaults =
+            onnx_realloc(&reader->memory, reader->defaults, capacity * sizeof(*defaults));
+        if (defaults == NULL)
+            return out_of_memory(reader);
+        reader->defaults = defaults;
+        reader->default_capacity = capacity;
+    }
+    pum_status status = filter_message(&one, ATTR, field->body, field->end, depth + 1);
+    Onnx__AttributeProto *attr =
+        status == PUM_OK ? onnx__attribute_proto__unpack(&allocator, one.size, one.out) : NULL;
+    onnx_free(&reader->memory, one.out);
+    if (status != PUM_OK)
+        return status;
+    if (attr == NULL)
+        return reader->memory.capped ? out_of_memory(reader)
+                                     : damaged(f, field->start, "a field has the wrong type");
+    reader->defaults[reader->default_count++] = (struct onnx_default){
+        .function = f->functions - 1,
+        .attr = attr,
+    };
+    return PUM_OK;
+}
+
+static pum_status descend_graph(struct filter *f, const struct field *field, int depth)
+{
+    f->reader->has_bodies = true;
+    if (f->graphs >= ONNX_MAX_GRAPHS)
+        return onnx_fail(f->reader, PUM_E_UNSUPPORTED, "graphs nest more than %d deep in the file",
+                         ONNX_MAX_GRAPHS);
+    f->graphs++;
+    pum_status status = descend(f, field, GRAPH, depth);
+    f->graphs--;
+    return status;
+}
+
+static pum_status filter_field(struct filter *f, enum message message, const struct field *field,
+                               int depth)
+{
+    struct rule rule = field->number <= MAX_FIELD ? rules[message][field->number]
+                                                  : (struct rule){DROP, 0};
+    if (rule.action >= DESCEND && field->wire != WIRE_BYTES)
+        return damaged(f, field->start, "a field of the wrong kind");
+    switch ((enum action)rule.action) {
+    case KEEP:
+        return append(f, f->reader->data + field->start, field->end - field->start);
+    case DESCEND:
+        f->functions += rule.child == FUNCTION;
+        return descend(f, field, (enum message)rule.child, depth);
+    case DESCEND_GRAPH:
+        return descend_graph(f, field, depth);
+    case TAKE_RAW:
+        return take_raw(f, field);
+    case TAKE_DEFAULT:
+        return take_default(f, field, depth);
+    case DROP:
+        break;
+    }
+    return PUM_OK;
+}
+
+static pum_status filter_message(struct filter *f, enum message message, size_t at, size_t end,
+                                 int depth)
+{
+    if (depth > MAX_DEPTH)
+        return onnx_fail(f->reader, PUM_E_UNSUPPORTED, "messages nest more than %d deep at byte "
+                         "%zu", MAX_DEPTH, at);
+    while (at < end) {
+        struct field field = {0};
+        ONNX_TRY(read_field(f, at, end, &field));
+        ONNX_TRY(filter_field(f, message, &field, depth));
+        at = field.end;
+    }
+    return PUM_OK;
+}
+
+/* --- Unpacking -------------------------------------------------------------------------------- */
 
 pum_status onnx_parse(struct onnx_reader *reader)
 {
@@ -332,6 +390,10 @@ void onnx_parse_free(struct onnx_reader *reader)
     if (reader->model != NULL)
         onnx__model_proto__free_unpacked(reader->model, &allocator);
     reader->model = NULL;
+    for (size_t i = 0; i < reader->default_count; i++)
+        onnx__attribute_proto__free_unpacked(reader->defaults[i].attr, &allocator);
+    onnx_free(&reader->memory, reader->defaults);
+    reader->defaults = NULL;
     onnx_free(&reader->memory, reader->raws);
     reader->raws = NULL;
 }

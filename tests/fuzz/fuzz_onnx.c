@@ -55,7 +55,7 @@ static void look_at(const pum_graph *graph)
     pum_graph_get_stats(graph, &stats);
     pum_graph_each_op(graph, count_op, &total);
     for (int32_t i = 0; i < pum_graph_input_count(graph); i++) {
-        if (pum_graph_get_input(graph, i, &info) != PUM_OK || info.rank < 0)
+        if (pum_graph_get_input(graph, i, &info) != PUM_OK || info.rank > PUM_MAX_RANK)
             abort();
         for (int32_t axis = 0; axis < info.rank; axis++)
             total += strlen(pum_graph_symbol_name(graph, info.dims[axis]));

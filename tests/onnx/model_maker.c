@@ -63,6 +63,7 @@ void maker_init(struct maker *maker, int64_t opset)
     maker->model = (Onnx__ModelProto)ONNX__MODEL_PROTO__INIT;
     maker->graph = (Onnx__GraphProto)ONNX__GRAPH_PROTO__INIT;
     maker->model.graph = &maker->graph;
+    maker->into = &maker->graph;
     maker->model.has_ir_version = 1;
     maker->model.ir_version = 8;
     if (opset != 0)
@@ -105,8 +106,8 @@ Onnx__NodeProto *maker_node(struct maker *maker, const char *op, const char *inp
     node->op_type = text(maker, op);
     node->input = split(maker, inputs, &node->n_input);
     node->output = split(maker, outputs, &node->n_output);
-    ROOM(maker, maker->graph.node, maker->graph.n_node);
-    maker->graph.node[maker->graph.n_node++] = node;
+    ROOM(maker, maker->into->node, maker->into->n_node);
+    maker->into->node[maker->into->n_node++] = node;
     return node;
 }
 
@@ -171,6 +172,46 @@ void maker_tensor(struct maker *maker, Onnx__NodeProto *node, const char *name,
     maker_attr(maker, node, name, ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__TENSOR)->t = tensor;
 }
 
+void maker_begin_body(struct maker *maker, Onnx__NodeProto *node, const char *name)
+{
+    Onnx__AttributeProto *attr =
+        maker_attr(maker, node, name, ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__GRAPH);
+    attr->g = NEW(maker, Onnx__GraphProto, ONNX__GRAPH_PROTO__INIT);
+    attr->g->name = text(maker, name);
+    maker->into = attr->g;
+}
+
+void maker_end_body(struct maker *maker, Onnx__GraphProto *around)
+{
+    maker->into = around != NULL ? around : &maker->graph;
+}
+
+Onnx__FunctionProto *maker_function(struct maker *maker, const char *domain, const char *name,
+                                    const char *inputs, const char *outputs)
+{
+    Onnx__FunctionProto *function =
+        NEW(maker, Onnx__FunctionProto, ONNX__FUNCTION_PROTO__INIT);
+    function->name = text(maker, name);
+    function->domain = text(maker, domain);
+    function->input = split(maker, inputs, &function->n_input);
+    function->output = split(maker, outputs, &function->n_output);
+    ROOM(maker, maker->model.functions, maker->model.n_functions);
+    maker->model.functions[maker->model.n_functions++] = function;
+    return function;
+}
+
+void maker_function_node(struct maker *maker, Onnx__FunctionProto *function)
+{
+    ROOM(maker, function->node, function->n_node);
+    function->node[function->n_node++] = maker->into->node[--maker->into->n_node];
+}
+
+void maker_reference(struct maker *maker, Onnx__NodeProto *node, const char *name, int type,
+                     const char *outer_name)
+{
+    maker_attr(maker, node, name, type)->ref_attr_name = text(maker, outer_name);
+}
+
 /* --- Tensors ---------------------------------------------------------------------------------- */
 
 Onnx__TensorProto *maker_bare(struct maker *maker, const char *name, int type, int32_t rank,
@@ -197,8 +238,8 @@ Onnx__TensorProto *maker_raw(struct maker *maker, const char *name, int type, in
 
 void maker_initializer(struct maker *maker, Onnx__TensorProto *tensor)
 {
-    ROOM(maker, maker->graph.initializer, maker->graph.n_initializer);
-    maker->graph.initializer[maker->graph.n_initializer++] = tensor;
+    ROOM(maker, maker->into->initializer, maker->into->n_initializer);
+    maker->into->initializer[maker->into->n_initializer++] = tensor;
 }
 
 void maker_f32(struct maker *maker, const char *name, int32_t rank, const int64_t *dims,
@@ -228,6 +269,39 @@ void maker_external(struct maker *maker, Onnx__TensorProto *tensor, const char *
     tensor->data_location = ONNX__TENSOR_PROTO__DATA_LOCATION__EXTERNAL;
     ROOM(maker, tensor->external_data, tensor->n_external_data);
     tensor->external_data[tensor->n_external_data++] = entry;
+}
+
+Onnx__TensorProto *maker_texts(struct maker *maker, const char *name, int32_t count,
+                               const char *const *texts)
+{
+    int64_t dim = count;
+    Onnx__TensorProto *tensor = maker_bare(maker, name, T_STRING, 1, &dim);
+    tensor->n_string_data = (size_t)count;
+    tensor->string_data = maker_alloc(maker, (size_t)count * sizeof(*tensor->string_data));
+    for (int32_t i = 0; i < count; i++) {
+        tensor->string_data[i].len = strlen(texts[i]);
+        tensor->string_data[i].data = (uint8_t *)text(maker, texts[i]);
+    }
+    return tensor;
+}
+
+Onnx__SparseTensorProto *maker_sparse(struct maker *maker, Onnx__TensorProto *values,
+                                      Onnx__TensorProto *indices, int32_t rank,
+                                      const int64_t *dims)
+{
+    Onnx__SparseTensorProto *sparse =
+        NEW(maker, Onnx__SparseTensorProto, ONNX__SPARSE_TENSOR_PROTO__INIT);
+    sparse->values = values;
+    sparse->indices = indices;
+    sparse->n_dims = (size_t)rank;
+    sparse->dims = copy(maker, dims, (size_t)rank * sizeof(*dims));
+    return sparse;
+}
+
+void maker_sparse_initializer(struct maker *maker, Onnx__SparseTensorProto *sparse)
+{
+    ROOM(maker, maker->into->sparse_initializer, maker->into->n_sparse_initializer);
+    maker->into->sparse_initializer[maker->into->n_sparse_initializer++] = sparse;
 }
 
 /* --- Inputs and outputs ----------------------------------------------------------------------- */
@@ -262,16 +336,36 @@ Onnx__ValueInfoProto *maker_value(struct maker *maker, const char *name, int typ
     return value;
 }
 
+Onnx__ValueInfoProto *maker_list(struct maker *maker, const char *name, int type, bool optional)
+{
+    Onnx__ValueInfoProto *value = maker_value(maker, name, type, -1, NULL);
+    Onnx__TypeProto *outer = NEW(maker, Onnx__TypeProto, ONNX__TYPE_PROTO__INIT);
+
+    if (optional) {
+        outer->value_case = ONNX__TYPE_PROTO__VALUE_OPTIONAL_TYPE;
+        outer->optional_type =
+            NEW(maker, Onnx__TypeProto__Optional, ONNX__TYPE_PROTO__OPTIONAL__INIT);
+        outer->optional_type->elem_type = value->type;
+    } else {
+        outer->value_case = ONNX__TYPE_PROTO__VALUE_SEQUENCE_TYPE;
+        outer->sequence_type =
+            NEW(maker, Onnx__TypeProto__Sequence, ONNX__TYPE_PROTO__SEQUENCE__INIT);
+        outer->sequence_type->elem_type = value->type;
+    }
+    value->type = outer;
+    return value;
+}
+
 void maker_input(struct maker *maker, Onnx__ValueInfoProto *value)
 {
-    ROOM(maker, maker->graph.input, maker->graph.n_input);
-    maker->graph.input[maker->graph.n_input++] = value;
+    ROOM(maker, maker->into->input, maker->into->n_input);
+    maker->into->input[maker->into->n_input++] = value;
 }
 
 void maker_output(struct maker *maker, Onnx__ValueInfoProto *value)
 {
-    ROOM(maker, maker->graph.output, maker->graph.n_output);
-    maker->graph.output[maker->graph.n_output++] = value;
+    ROOM(maker, maker->into->output, maker->into->n_output);
+    maker->into->output[maker->into->n_output++] = value;
 }
 
 /* --- Out -------------------------------------------------------------------------------------- */

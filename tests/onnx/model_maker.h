@@ -19,6 +19,7 @@ enum { T_F32 = 1, T_U8, T_I8, T_U16, T_I16, T_I32, T_I64, T_STRING, T_BOOL, T_F1
 struct maker {
     Onnx__ModelProto model;
     Onnx__GraphProto graph;
+    Onnx__GraphProto *into; /* what is made goes there: the graph, or a body */
     struct maker_block *blocks;
 };
 
@@ -41,6 +42,17 @@ void maker_floats(struct maker *maker, Onnx__NodeProto *node, const char *name, 
 void maker_tensor(struct maker *maker, Onnx__NodeProto *node, const char *name,
                   Onnx__TensorProto *tensor);
 
+/* What follows goes into a body, until its end (around NULL: back into the outermost graph). */
+void maker_begin_body(struct maker *maker, Onnx__NodeProto *node, const char *name);
+void maker_end_body(struct maker *maker, Onnx__GraphProto *around);
+
+Onnx__FunctionProto *maker_function(struct maker *maker, const char *domain, const char *name,
+                                    const char *inputs, const char *outputs);
+/* Moves the node made last into the function. */
+void maker_function_node(struct maker *maker, Onnx__FunctionProto *function);
+void maker_reference(struct maker *maker, Onnx__NodeProto *node, const char *name, int type,
+                     const char *outer_name);
+
 /* A tensor without data; with raw_data; an initializer of either kind (NULL data: without). */
 Onnx__TensorProto *maker_bare(struct maker *maker, const char *name, int type, int32_t rank,
                               const int64_t *dims);
@@ -51,12 +63,20 @@ void maker_initializer(struct maker *maker, Onnx__TensorProto *tensor);
 void maker_f32(struct maker *maker, const char *name, int32_t rank, const int64_t *dims,
                const float *values);
 void maker_i64(struct maker *maker, const char *name, int32_t count, const int64_t *values);
+Onnx__TensorProto *maker_texts(struct maker *maker, const char *name, int32_t count,
+                               const char *const *texts);
+Onnx__SparseTensorProto *maker_sparse(struct maker *maker, Onnx__TensorProto *values,
+                                      Onnx__TensorProto *indices, int32_t rank,
+                                      const int64_t *dims);
+void maker_sparse_initializer(struct maker *maker, Onnx__SparseTensorProto *sparse);
 void maker_external(struct maker *maker, Onnx__TensorProto *tensor, const char *key,
                     const char *value);
 
 /* dims below 0 are left open. */
 Onnx__ValueInfoProto *maker_value(struct maker *maker, const char *name, int type, int32_t rank,
                                   const int64_t *dims);
+/* A sequence, or an optional tensor. */
+Onnx__ValueInfoProto *maker_list(struct maker *maker, const char *name, int type, bool optional);
 void maker_input(struct maker *maker, Onnx__ValueInfoProto *value);
 void maker_output(struct maker *maker, Onnx__ValueInfoProto *value);
 

@@ -232,7 +232,7 @@ static void test_more_lies(void **state)
     t->n_float_data = 2;
     t->float_data = floats;
     expect_error(t, PUM_E_FORMAT, "raw_data and numbers");
-    expect_error(bare(T_STRING, 1), PUM_E_UNSUPPORTED, "strings");
+    expect_error(bare(T_STRING, 1), PUM_E_FORMAT, "0 strings; its shape needs 1");
     expect_error(bare(T_COMPLEX64, 1), PUM_E_UNSUPPORTED, "element type 14");
     expect_error(bare(0, 1), PUM_E_UNSUPPORTED, "element type 0");
     expect_error(bare(-5, 1), PUM_E_UNSUPPORTED, "element type -5");

@@ -373,9 +373,6 @@ static void test_constants(void **state)
     maker_float(&m, node, "value_float", 2.5f);
     maker_int(&m, node, "value_int", 2);
     expect_refused(PUM_E_FORMAT, "exactly one value");
-    node = begin(12, "Constant", "");
-    maker_string(&m, node, "value_string", "text");
-    expect_refused(PUM_E_UNSUPPORTED, "value_string");
 }
 
 static void test_constant_of_shape(void **state)
@@ -424,7 +421,7 @@ static void test_casts(void **state)
     expect(0, F(1, -2));
     maker_free(&m);
     Onnx__NodeProto *node = begin(13, "Cast", "x");
-    maker_int(&m, node, "to", T_STRING);
+    maker_int(&m, node, "to", T_COMPLEX64);
     x123456();
     expect_refused(PUM_E_UNSUPPORTED, "cast to");
 }
@@ -488,17 +485,17 @@ static void test_unsupported_are_all_listed(void **state)
 static void test_opsets(void **state)
 {
     (void)state;
-    for (int64_t opset = 7; opset <= 17; opset++) {
+    for (int64_t opset = 6; opset <= 20; opset++) {
         (void)begin(opset, "Relu", "x");
         x123456();
         expect_y(F(1, 2, 3, 4, 5, 6));
     }
-    (void)begin(6, "Relu", "x");
+    (void)begin(-1, "Relu", "x");
     x123456();
-    expect_refused(PUM_E_UNSUPPORTED, "opset 6; 7 to 17");
-    (void)begin(18, "Relu", "x");
+    expect_refused(PUM_E_UNSUPPORTED, "opset -1; 1 to 20");
+    (void)begin(21, "Relu", "x");
     x123456();
-    expect_refused(PUM_E_UNSUPPORTED, "opset 18; 7 to 17");
+    expect_refused(PUM_E_UNSUPPORTED, "opset 21; 1 to 20");
     (void)begin(0, "Relu", "x");
     x123456();
     expect_refused(PUM_E_FORMAT, "which opset");
