@@ -178,7 +178,13 @@ static int32_t first_rank(const struct pum_graph *graph, const struct graph_node
         (void)node_ints(node, "shape", &length);
         return length;
     case OP_STFT:
+    case OP_ROIALIGN:
+    case OP_MAXROIPOOL:
         return 4;
+    case OP_AFFINEGRID:
+        return list_length(graph, node, 1);
+    case OP_COL2IM:
+        return plus(list_length(graph, node, 1), 2, 0);
     case OP_DET:
         return plus(rank, 0, -2);
     case OP_SIZE:

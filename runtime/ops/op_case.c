@@ -33,6 +33,7 @@ const struct op_case op_cases[] = {
 #include "ops/cases_gather.inc"
 #include "ops/cases_resize.inc"
 #include "ops/cases_select.inc"
+#include "ops/cases_vision.inc"
 #include "ops/cases_signal.inc"
 #include "ops/cases_random.inc"
 #undef OP_CASE

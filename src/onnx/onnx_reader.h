@@ -325,6 +325,7 @@ pum_status onnx_up_pad(struct onnx_node *node);
 pum_status onnx_up_prelu(struct onnx_node *node);
 pum_status onnx_up_quick_gelu(struct onnx_node *node);
 pum_status onnx_up_resize(struct onnx_node *node);
+pum_status onnx_up_roi_align(struct onnx_node *node);
 pum_status onnx_up_slice(struct onnx_node *node);
 pum_status onnx_up_softmax(struct onnx_node *node);
 pum_status onnx_up_split(struct onnx_node *node);

@@ -15,3 +15,13 @@ pum_status onnx_up_dft(struct onnx_node *node)
         onnx_set_input(node, 2, pum_ints(node->reader->graph, 1, &axis));
     return onnx_emit(node, "DFT");
 }
+
+/* Before opset 16 regions are not moved by half an element. */
+pum_status onnx_up_roi_align(struct onnx_node *node)
+{
+    if (node->reader->opset < 16)
+        onnx_give(node, (pum_attr){.name = "coordinate_transformation_mode",
+                                   .kind = PUM_ATTR_STRING,
+                                   .s = "output_half_pixel"});
+    return onnx_emit(node, "RoiAlign");
+}
