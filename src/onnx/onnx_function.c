@@ -120,18 +120,20 @@ static const Onnx__AttributeProto *attr_of(Onnx__AttributeProto *const *attrs, s
 const Onnx__AttributeProto *onnx_resolve_attr(const struct onnx_call *call,
                                               const Onnx__AttributeProto *attr)
 {
-    /* A call's attribute may be its caller's in turn. */
+    const Onnx__AttributeProto *otherwise = NULL;
+
+    /* A call's attribute may be its caller's in turn. What is said further out holds. */
     while (attr != NULL && !onnx_absent(attr->ref_attr_name)) {
         if (call == NULL)
             return NULL;
         const char *name = attr->ref_attr_name;
-        const struct onnx_function *function = call->function;
+        const Onnx__AttributeProto *own =
+            attr_of(call->function->defaults, call->function->default_count, name);
+        otherwise = own != NULL ? own : otherwise;
         attr = attr_of(call->node->attribute, call->node->n_attribute, name);
         call = call->caller;
-        if (attr == NULL)
-            return attr_of(function->defaults, function->default_count, name);
     }
-    return attr;
+    return attr != NULL ? attr : otherwise;
 }
 
 /* --- Calling ---------------------------------------------------------------------------------- */
