@@ -216,8 +216,10 @@ pum_value pum_reduce_sum(pum_graph *graph, pum_value x, int64_t axis, bool keep)
 
 pum_value pum_normalize(pum_graph *graph, pum_value x, int64_t axis)
 {
-    pum_attr attrs[] = {attr_int("axis", axis), attr_int("p", 2)};
-    return node_of(graph, "LpNormalization", &x, 1, attrs, 2);
+    pum_attr keep = attr_int("keepdims", 1);
+    pum_value axes[] = {x, pum_ints(graph, 1, &axis)};
+    pum_value length = node_of(graph, "ReduceL2", axes, 2, &keep, 1);
+    return pum_div(graph, x, pum_op2(graph, "Max", length, pum_scalar_f32(graph, 1e-12f)));
 }
 
 /* --- Attention -------------------------------------------------------------------------------- */
@@ -251,8 +253,8 @@ pum_value pum_attention(pum_graph *graph, const pum_attention_params *params)
     }
     pum_value inputs[] = {
         split_heads(graph, params->q, params->heads),
-        split_heads(graph, params->k, kv_heads),
-        split_heads(graph, params->v, kv_heads),
+        params->heads_apart ? params->k : split_heads(graph, params->k, kv_heads),
+        params->heads_apart ? params->v : split_heads(graph, params->v, kv_heads),
         params->mask,
     };
     if (params->scale != 0)

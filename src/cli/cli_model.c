@@ -5,10 +5,13 @@
  */
 #include "cli_model.h"
 
+#include "arch/arch.h"
+
 #include <limits.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 static pum_status read_ports(struct cli *cli, struct cli_model *model)
 {
@@ -27,14 +30,31 @@ static pum_status read_ports(struct cli *cli, struct cli_model *model)
     return fault_from_library(&cli->fault, status);
 }
 
+bool cli_is_folder(const char *path)
+{
+    struct stat info;
+    return stat(path, &info) == 0 && S_ISDIR(info.st_mode);
+}
+
+/* A folder is Hugging Face's; any other path an ONNX file. */
+static pum_status open_graph(struct cli *cli, struct cli_model *model)
+{
+    if (!cli_is_folder(model->path))
+        return fault_from_library(
+            &cli->fault, pum_onnx_open(cli->context, model->path, NULL, &model->graph));
+    struct arch_model arch;
+    pum_status status = arch_open(cli->context, model->path, NULL, &arch, &cli->fault);
+    model->graph = arch.graph;
+    return status;
+}
+
 pum_status cli_model_open(struct cli *cli, struct cli_model *model, const char *path)
 {
     memset(model, 0, sizeof(*model));
     model->path = path;
     pum_status status = cli_open_context(cli);
     if (status == PUM_OK)
-        status = fault_from_library(&cli->fault,
-                                    pum_onnx_open(cli->context, path, NULL, &model->graph));
+        status = open_graph(cli, model);
     if (status == PUM_OK)
         status = read_ports(cli, model);
     return status;

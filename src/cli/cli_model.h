@@ -18,7 +18,10 @@ struct cli_model {
     pum_tensor *tensors; /* one an input; dtype NONE: not given. Data is owned, may be NULL */
 };
 
-/* Reads the model; the context must be open or can be opened. */
+bool cli_is_folder(const char *path);
+
+/* Reads the model, an ONNX file or a Hugging Face folder; the context must be open or can be
+ * opened. */
 pum_status cli_model_open(struct cli *cli, struct cli_model *model, const char *path);
 void cli_model_close(struct cli_model *model);
 

@@ -33,36 +33,57 @@ bool hf_has_file(const char *folder, const char *name)
     return there;
 }
 
-static pum_status parse(struct hf_json *json, const unsigned char *text, size_t size_bytes,
-                        struct fault *fault)
+/* Reads the file at `place`; *out_value is owned by the caller. */
+static pum_status load(const char *place, json_t **out_value, struct fault *fault)
 {
+    unsigned char *text;
+    size_t size;
     json_error_t error;
-    json->object = json_loadb((const char *)text, size_bytes, JSON_REJECT_DUPLICATES, &error);
-    if (json->object == NULL)
-        return fault_set(fault, PUM_E_FORMAT, "%.500s: line %d: %s", json->place, error.line,
+    *out_value = NULL;
+    if (place == NULL)
+        return fault_set(fault, PUM_E_MEMORY, "out of memory");
+    pum_status status = in_file_read(place, HF_JSON_MAX_BYTES, &text, &size, fault);
+    if (status != PUM_OK)
+        return status;
+    *out_value = json_loadb((const char *)text, size, JSON_REJECT_DUPLICATES, &error);
+    free(text);
+    if (*out_value == NULL)
+        return fault_set(fault, PUM_E_FORMAT, "%.500s: line %d: %s", place, error.line,
                          error.text);
-    if (!json_is_object(json->object))
-        return fault_set(fault, PUM_E_FORMAT, "%.500s: a JSON object { ... } is expected",
-                         json->place);
     return PUM_OK;
 }
 
 pum_status hf_json_load(struct hf_json *json, const char *folder, const char *name,
                         struct fault *fault)
 {
-    unsigned char *text;
-    size_t size;
     *json = (struct hf_json){.place = hf_path(folder, name), .owned = true};
-    if (json->place == NULL)
-        return fault_set(fault, PUM_E_MEMORY, "out of memory");
-    pum_status status = in_file_read(json->place, HF_JSON_MAX_BYTES, &text, &size, fault);
-    if (status == PUM_OK) {
-        status = parse(json, text, size, fault);
-        free(text);
-    }
+    pum_status status = load(json->place, &json->object, fault);
+    if (status == PUM_OK && !json_is_object(json->object))
+        status = fault_set(fault, PUM_E_FORMAT, "%.500s: a JSON object { ... } is expected",
+                           json->place);
     if (status != PUM_OK)
         hf_json_free(json);
     return status;
+}
+
+pum_status hf_json_load_list(struct hf_json_list *list, const char *folder, const char *name,
+                             struct fault *fault)
+{
+    *list = (struct hf_json_list){.place = hf_path(folder, name)};
+    pum_status status = load(list->place, &list->array, fault);
+    if (status == PUM_OK && !json_is_array(list->array))
+        status = fault_set(fault, PUM_E_FORMAT, "%.500s: a JSON list [ ... ] is expected",
+                           list->place);
+    if (status != PUM_OK)
+        hf_json_free_list(list);
+    return status;
+}
+
+void hf_json_free_list(struct hf_json_list *list)
+{
+    json_decref(list->array);
+    free(list->place);
+    *list = (struct hf_json_list){0};
 }
 
 void hf_json_free(struct hf_json *json)

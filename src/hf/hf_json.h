@@ -32,6 +32,15 @@ pum_status hf_json_load(struct hf_json *json, const char *folder, const char *na
                         struct fault *fault);
 void hf_json_free(struct hf_json *json);
 
+/* A file that is a list, not an object (modules.json). */
+struct hf_json_list {
+    json_t *array; /* owned */
+    char *place;
+};
+pum_status hf_json_load_list(struct hf_json_list *list, const char *folder, const char *name,
+                             struct fault *fault);
+void hf_json_free_list(struct hf_json_list *list);
+
 /* A member that is an object; borrowed from `json`. With `required` false a missing one gives an
  * empty struct (object NULL), from which every field is missing. Free it with hf_json_free. */
 pum_status hf_json_child(const struct hf_json *json, const char *key, bool required,

@@ -243,6 +243,13 @@ static void test_shorthand_shapes(void **state)
                                                                .mask = PUM_NO_VALUE, .heads = 4,
                                                                .kv_heads = 4, .causal = true})),
         "float32[2,5,8]");
+    pum_value cache = input("cache", DIMS(2, 4, 9, 2));
+    assert_string_equal(
+        described(pum_attention(graph, &(pum_attention_params){.q = seq, .k = cache, .v = cache,
+                                                               .mask = PUM_NO_VALUE, .heads = 4,
+                                                               .causal = true,
+                                                               .heads_apart = true})),
+        "float32[2,5,8]");
     assert_int_equal(pum_graph_status(graph), PUM_OK);
     (void)pum_attention(graph, &(pum_attention_params){.q = seq, .k = seq, .v = seq, .heads = 3,
                                                        .kv_heads = 2});

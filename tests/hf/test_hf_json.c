@@ -2,7 +2,7 @@
  *
  * test_hf_json.c - fields of configuration files: right ones, missing ones, wrong ones.
  */
-#include "hf_files.h"
+#include "support/hf_files.h"
 
 #include "hf/hf_json.h"
 
@@ -134,7 +134,7 @@ static void test_wrong_files(void **state)
     static const struct {
         const char *text, *part;
     } rows[] = {
-        {"", "config.json"},          {"[1]", "object"},          {"{\"a\":1,\"a\":2}", "duplicate"},
+        {"", "config.json"}, {"[1]", "object"}, {"{\"a\":1,\"a\":2}", "duplicate"},
         {"{\"a\":}", "line 1"},       {"{\"a\":\"\xff\"}", "0xff"}, {"{} {}", "line 1"},
     };
     (void)state;

@@ -3,7 +3,7 @@
  * test_safetensors.c - files as they should be, all types, sets with an index, and headers and
  * indices that lie in every way that there is.
  */
-#include "hf_files.h"
+#include "support/hf_files.h"
 
 #include "hf/safetensors.h"
 

@@ -223,7 +223,8 @@ PUM_API pum_value pum_shape_of(pum_graph *graph, pum_value x);
 PUM_API pum_value pum_expand(pum_graph *graph, pum_value x, pum_value shape);
 /* Sum over one axis, which stays with size 1 if `keep`. Errors: sticky. Threads: External lock. */
 PUM_API pum_value pum_reduce_sum(pum_graph *graph, pum_value x, int64_t axis, bool keep);
-/* x over its Euclidean length along one axis. Errors: sticky. Threads: External lock. */
+/* x over its Euclidean length (at least 1e-12) along one axis. Errors: sticky. Threads: External
+ * lock. */
 PUM_API pum_value pum_normalize(pum_graph *graph, pum_value x, int64_t axis);
 
 typedef struct pum_attention_params {
@@ -234,6 +235,7 @@ typedef struct pum_attention_params {
     int32_t kv_heads;   /* 0: heads; otherwise heads must be a multiple */
     float scale;        /* 0: 1/sqrt(head_dim) */
     bool causal;        /* query i sees keys j <= i + (kv_len - q_len) */
+    bool heads_apart;   /* k and v are [batch, kv_heads, kv_len, head_dim]: a cache of them */
 } pum_attention_params;
 /* Scaled dot-product attention with heads -> [batch, q_len, heads*head_dim].
  * Errors: sticky. Threads: External lock on the graph. */

@@ -2,7 +2,7 @@
  *
  * hf_files.c - see hf_files.h.
  */
-#include "hf_files.h"
+#include "support/hf_files.h"
 
 #include <dirent.h>
 #include <stdio.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * hf_files.h - folders and safetensors files for the tests of src/hf.
+ * hf_files.h - folders and safetensors files for the tests of src/hf and src/arch.
  */
 #ifndef PUM_TESTS_HF_FILES_H
 #define PUM_TESTS_HF_FILES_H
