@@ -13,6 +13,8 @@
 
 /* A constant that grows out of small ones (Expand, Tile, ConstantOfShape) is not worth holding. */
 #define FOLD_MAX_BYTES (1u << 20)
+/* Weights of 8 bits stay so; a bias or a scale may become float. */
+#define FOLD_MAX_WIDENED_BYTES (1u << 12)
 
 /* One node's call, with room for its tensors. */
 struct fold_call {
@@ -62,6 +64,7 @@ static bool fold_is_known(const struct graph_node *node, const struct fold_call 
 static bool fold_is_small(const struct fold_call *fold)
 {
     size_t in = 0, out = 0, bytes;
+    bool widens = fold->call.node->op == OP_DEQUANTIZELINEAR;
     for (int32_t i = 0; i < fold->call.input_count; i++) {
         if (fold->inputs[i].desc.dtype && tensor_bytes(&fold->inputs[i].desc, &bytes))
             in += bytes;
@@ -71,7 +74,7 @@ static bool fold_is_small(const struct fold_call *fold)
             return false;
         out += bytes;
     }
-    return out <= FOLD_MAX_BYTES || out <= in;
+    return out <= (widens ? FOLD_MAX_WIDENED_BYTES : FOLD_MAX_BYTES) || (out <= in && !widens);
 }
 
 /* Evaluates the node into the arena; its outputs become constants and the node goes. */

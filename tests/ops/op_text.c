@@ -11,6 +11,7 @@
 #include <cmocka.h>
 
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 pum_context *op_text_context;
@@ -184,6 +185,27 @@ static pum_status make_scratch(struct lower_sink *sink, uint64_t bytes, int32_t 
     return PUM_OK;
 }
 
+static pum_status keep_pack(struct lower_sink *sink, const struct lower_value *source,
+                            const char *key, uint64_t bytes,
+                            pum_status (*pack)(void *user, const struct host_tensor *source,
+                                               void *out),
+                            void *user, int32_t *out_value)
+{
+    struct op_text_lowered *lowered = ((struct text_sink *)sink)->lowered;
+    assert_true(lowered->pack_count < OP_TEXT_MAX_PACKS);
+    struct op_text_pack *item = &lowered->packs[lowered->pack_count];
+    *out_value = 300 + lowered->pack_count++;
+    snprintf(item->key, sizeof item->key, "%s", key);
+    item->bytes = bytes;
+    void *data = pum_alloc(op_text_context, (size_t)bytes, 1);
+    assert_non_null(data);
+    struct host_tensor host = {source->desc, (void *)(uintptr_t)source->data};
+    pum_status status = pack(user, &host, data);
+    memcpy(item->data, data, bytes < OP_TEXT_PACK_BYTES ? (size_t)bytes : OP_TEXT_PACK_BYTES);
+    pum_free(op_text_context, data);
+    return status;
+}
+
 static pum_status note_alias(struct lower_sink *sink, int32_t output, int32_t input,
                              uint64_t offset)
 {
@@ -235,7 +257,7 @@ void op_text_lower(enum op_kind op, const char *inputs, const char *attrs,
     struct text_call text;
     struct lower_value in[MOST] = {0}, out[MOST] = {0};
     struct text_sink sink = {
-        {keep, make_scratch, NULL, note_alias, ignore_in_place}, out_lowered};
+        {keep, make_scratch, keep_pack, note_alias, ignore_in_place}, out_lowered};
     memset(out_lowered, 0, sizeof *out_lowered);
     open_call(op, inputs, attrs, &text);
     if (op_infer(&text.call) != PUM_OK)

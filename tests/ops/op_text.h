@@ -31,12 +31,24 @@ void op_text_needs_data(enum op_kind op, const char *inputs, const char *attrs, 
 
 #define OP_TEXT_MAX_DISPATCHES 300
 
+#define OP_TEXT_MAX_PACKS 8
+#define OP_TEXT_PACK_BYTES 1024
+
+/* A constant that was packed; its value is 300 + its number. */
+struct op_text_pack {
+    char key[64];
+    uint64_t bytes;
+    uint8_t data[OP_TEXT_PACK_BYTES]; /* the first of them */
+};
+
 struct op_text_lowered {
     pum_status status;
     int32_t count;
     struct lower_dispatch dispatches[OP_TEXT_MAX_DISPATCHES];
     int32_t alias_count, scratch_count;
     uint64_t alias_offset;
+    int32_t pack_count;
+    struct op_text_pack packs[OP_TEXT_MAX_PACKS];
 };
 
 /* A device with everything, made up: 64 KiB groups, 128 MiB bindings, offsets of 64 bytes. */
