@@ -10,8 +10,7 @@ static pum_status infer_arg(struct op_call *call)
 {
     struct shape shape = call->inputs[0].desc.shape;
     int32_t axis;
-    if (call->inputs[0].desc.dtype == PUM_DTYPE_BOOL)
-        return op_bad_type(call, 0, "a number");
+    PUM_TRY(axes_need_number(call, 0));
     PUM_TRY(axes_one(node_int(call->node, "axis", 0), shape.rank, &axis));
     if (shape.dims[axis] == 0)
         return pum_fail(PUM_E_SHAPE, "axis %d is empty", axis);

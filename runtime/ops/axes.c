@@ -73,6 +73,14 @@ pum_status axes_need_float(const struct op_call *call, int32_t index)
     return PUM_OK;
 }
 
+pum_status axes_need_number(const struct op_call *call, int32_t index)
+{
+    enum pum_dtype dtype = call->inputs[index].desc.dtype;
+    if (dtype_is_float(dtype) || dtype_is_int(dtype))
+        return PUM_OK;
+    return op_bad_type(call, index, "a number");
+}
+
 pum_status axes_need_index(const struct op_call *call, int32_t index)
 {
     enum pum_dtype dtype = call->inputs[index].desc.dtype;

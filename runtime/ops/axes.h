@@ -33,6 +33,8 @@ pum_status axes_output(struct op_call *call, int32_t index, enum pum_dtype dtype
 
 /* PUM_E_TYPE unless input `index` is of a float type. */
 pum_status axes_need_float(const struct op_call *call, int32_t index);
+/* PUM_E_TYPE when input `index` is bool or strings. */
+pum_status axes_need_number(const struct op_call *call, int32_t index);
 /* PUM_E_TYPE unless input `index` is int32 or int64. */
 pum_status axes_need_index(const struct op_call *call, int32_t index);
 

@@ -45,6 +45,8 @@ static enum pum_dtype first_dtype(const struct pum_graph *graph, const struct gr
         if (node_attr(node, "dtype") != NULL)
             return axes_onnx_dtype(node_int(node, "dtype", 0));
         return input_dtype(graph, node, 0);
+    case OP_TFIDFVECTORIZER:
+        return PUM_DTYPE_F32;
     case OP_HANNWINDOW:
     case OP_HAMMINGWINDOW:
     case OP_BLACKMANWINDOW:
@@ -78,6 +80,7 @@ static enum pum_dtype later_dtype(const struct graph_node *node, enum pum_dtype 
     case OP_TOPK:
     case OP_MAXPOOL:
     case OP_UNIQUE:
+    case OP_STRINGSPLIT:
         return PUM_DTYPE_I64;
     case OP_DROPOUT:
         return PUM_DTYPE_BOOL;
@@ -177,6 +180,8 @@ static int32_t first_rank(const struct pum_graph *graph, const struct graph_node
     case OP_RANDOMUNIFORM:
         (void)node_ints(node, "shape", &length);
         return length;
+    case OP_STRINGCONCAT:
+        return broadcast_rank(graph, node);
     case OP_STFT:
     case OP_ROIALIGN:
     case OP_MAXROIPOOL:
@@ -214,6 +219,7 @@ static int32_t first_rank(const struct pum_graph *graph, const struct graph_node
     case OP_GATHER:
         return plus(rank, second, -1);
     case OP_ONEHOT:
+    case OP_STRINGSPLIT:
         return plus(rank, 1, 0);
     case OP_GATHERND:
         return UNKNOWN_RANK;

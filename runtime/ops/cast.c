@@ -7,6 +7,7 @@
  * Tests: tests/ops/test_elementwise_reference.c, cases_cast.inc.
  */
 #include "ops/axes.h"
+#include "ops/cast_string.h"
 #include "ops/elementwise.h"
 
 #include "push_elementwise.h"
@@ -45,6 +46,10 @@ pum_status reference_cast(struct op_call *call)
     int64_t count = shape_elements(&y->desc.shape);
     enum pum_dtype to = y->desc.dtype;
     bool from_float = dtype_is_float(x->desc.dtype);
+    if (x->desc.dtype == PUM_DTYPE_STRING)
+        return cast_from_string(call);
+    if (to == PUM_DTYPE_STRING)
+        return cast_to_string(call);
     for (int64_t i = 0; i < count; i++) {
         if (from_float && !dtype_is_float(to) && to != PUM_DTYPE_BOOL)
             store_clamped(y, i, tensor_get_f64(x, i));

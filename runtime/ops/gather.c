@@ -228,10 +228,8 @@ pum_status infer_one_hot(struct op_call *call)
     const struct shape *indices = &call->inputs[0].desc.shape;
     struct shape shape = {.rank = indices->rank + 1};
     int32_t axis;
-    if (call->inputs[0].desc.dtype == PUM_DTYPE_BOOL)
-        return op_bad_type(call, 0, "a number");
-    if (call->inputs[1].desc.dtype == PUM_DTYPE_BOOL)
-        return op_bad_type(call, 1, "a number");
+    PUM_TRY(axes_need_number(call, 0));
+    PUM_TRY(axes_need_number(call, 1));
     if (shape_elements(&call->inputs[1].desc.shape) != 1 ||
         shape_elements(&call->inputs[2].desc.shape) != 2)
         return pum_fail(PUM_E_SHAPE, "depth needs one value, values two");

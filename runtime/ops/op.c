@@ -109,6 +109,9 @@ static pum_status reference_checked(struct op_call *call)
             shape_elements(&call->inputs[i].desc.shape) > 0)
             return pum_fail(PUM_E_INTERNAL, "the reference was called without data of input %d",
                             i);
+    for (int32_t i = 0; i < call->output_count; i++)
+        if (call->outputs[i].desc.dtype == PUM_DTYPE_STRING && !call->strings)
+            return pum_fail(PUM_E_INTERNAL, "the reference was called without room for strings");
     return row->reference(call);
 }
 

@@ -44,8 +44,9 @@ static pum_status infer_reduce(struct op_call *call)
     struct shape shape = {0};
     bool mask[PUM_MAX_RANK], noop;
     bool keep = node_int(call->node, "keepdims", 1) != 0;
-    if (call->inputs[0].desc.dtype == PUM_DTYPE_BOOL)
-        return op_bad_type(call, 0, "a number");
+    bool compares = call->node->op == OP_REDUCEMAX || call->node->op == OP_REDUCEMIN;
+    if (!compares || call->inputs[0].desc.dtype != PUM_DTYPE_BOOL)
+        PUM_TRY(axes_need_number(call, 0));
     PUM_TRY(reduce_mask(call, mask, &noop));
     for (int32_t i = 0; i < from->rank; i++) {
         if (!mask[i])
@@ -185,21 +186,32 @@ static bool int_less(enum pum_dtype dtype, int64_t a, int64_t b)
     return dtype == PUM_DTYPE_U64 ? (uint64_t)a < (uint64_t)b : a < b;
 }
 
+/* The result of nothing: what every other value of the type is greater, or less, than. */
+static int64_t int_first(enum pum_dtype dtype, enum reduce_kind kind)
+{
+    int bits = dtype == PUM_DTYPE_BOOL ? 1 : (int)pum_dtype_size(dtype) * 8;
+    bool has_sign = dtype_is_int(dtype) && !dtype_is_unsigned(dtype);
+    uint64_t most = UINT64_MAX >> (64 - bits + has_sign);
+    if (kind == REDUCE_KIND_MAX)
+        return has_sign ? -(int64_t)most - 1 : 0;
+    return kind == REDUCE_KIND_MIN ? (int64_t)most : kind == REDUCE_KIND_PROD;
+}
+
 /* Integers whose result is an integer exactly. */
 static int64_t reduce_int(const struct host_tensor *in, const struct reduce_view *view,
                           enum reduce_kind kind, int64_t base)
 {
     enum pum_dtype dtype = in->desc.dtype;
-    uint64_t state = kind == REDUCE_KIND_PROD ? 1 : 0;
+    uint64_t state = (uint64_t)int_first(dtype, kind);
     for (int64_t r = 0; r < view->length; r++) {
         int64_t x = tensor_get_i64(in, base + run_offset(&view->reduced, r));
         switch (kind) {
         case REDUCE_KIND_MAX:
-            if (r == 0 || int_less(dtype, (int64_t)state, x))
+            if (int_less(dtype, (int64_t)state, x))
                 state = (uint64_t)x;
             break;
         case REDUCE_KIND_MIN:
-            if (r == 0 || int_less(dtype, x, (int64_t)state))
+            if (int_less(dtype, x, (int64_t)state))
                 state = (uint64_t)x;
             break;
         case REDUCE_KIND_PROD:
@@ -300,12 +312,12 @@ REDUCE_ROW(reduce_log_sum_exp, reduce, REDUCE_KIND_LOG_SUM_EXP, lower_axes);
 REDUCE_ROW(global_average_pool, global, REDUCE_KIND_MEAN, lower_global);
 REDUCE_ROW(global_max_pool, global, REDUCE_KIND_MAX, lower_global);
 
-/* GlobalLpPool: p 1 and 2 are reductions. */
+/* GlobalLpPool: p 1 and 2 are reductions, what is above is the host's. */
 pum_status infer_global_lp_pool(struct op_call *call)
 {
     int64_t p = node_int(call->node, "p", 2);
-    if (p != 1 && p != 2)
-        return pum_fail(PUM_E_UNSUPPORTED, "p is %lld, 1 and 2 are supported", (long long)p);
+    if (p < 1)
+        return pum_fail(PUM_E_RANGE, "p is %lld", (long long)p);
     return infer_global(call);
 }
 
@@ -316,11 +328,25 @@ static enum reduce_kind lp_kind(const struct graph_node *node)
 
 pum_status reference_global_lp_pool(struct op_call *call)
 {
-    return reference_global(call, lp_kind(call->node));
+    const struct host_tensor *in = &call->inputs[0];
+    double p = (double)node_int(call->node, "p", 2);
+    int64_t count = shape_elements(&call->outputs[0].desc.shape);
+    int64_t plane = shape_product(&in->desc.shape, 2, in->desc.shape.rank);
+    if (p <= 2)
+        return reference_global(call, lp_kind(call->node));
+    for (int64_t i = 0; i < count; i++) {
+        double sum = 0;
+        for (int64_t k = 0; k < plane; k++)
+            sum += pow(fabs(tensor_get_f64(in, i * plane + k)), p);
+        tensor_set_f64(&call->outputs[0], i, pow(sum, 1 / p));
+    }
+    return PUM_OK;
 }
 
 static pum_status lower_global_lp_pool(struct lower_call *call)
 {
+    if (node_int(call->node, "p", 2) > 2)
+        return pum_fail(PUM_E_UNSUPPORTED, "no kernel for this p");
     return lower_global(call, lp_kind(call->node));
 }
 OP_LOWER(global_lp_pool, lower_global_lp_pool);

@@ -229,6 +229,8 @@ pum_status infer_resize(struct op_call *call)
     struct shape shape = call->inputs[0].desc.shape;
     struct resize_plan plan;
     PUM_TRY(resize_plan(call, &plan));
+    if (call->inputs[0].desc.dtype == PUM_DTYPE_STRING && plan.mode != RESIZE_NEAREST)
+        return op_bad_type(call, 0, "numbers to interpolate");
     for (int32_t i = 0; i < shape.rank; i++)
         shape.dims[i] = plan.axes[i].out;
     return axes_output(call, 0, call->inputs[0].desc.dtype, &shape);

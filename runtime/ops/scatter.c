@@ -84,6 +84,8 @@ static pum_status check_updates(const struct op_call *call, const struct shape *
 {
     enum scatter_kind kind;
     PUM_TRY(scatter_kind(call->node, &kind));
+    if (kind != SCATTER_NONE && call->inputs[0].desc.dtype == PUM_DTYPE_STRING)
+        return op_bad_type(call, 0, "a number to reduce");
     if (call->inputs[2].desc.dtype != call->inputs[0].desc.dtype)
         return op_bad_type(call, 2, "the type of input 0");
     if (!shape_equal(&call->inputs[2].desc.shape, expected)) {

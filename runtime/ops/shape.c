@@ -228,6 +228,25 @@ pum_status reference_constant_of_shape(struct op_call *call)
 }
 OP_HOST_ONLY(constant_of_shape);
 
+/* Exact, also where a double is not. */
+static pum_status int_range_count(const struct op_call *call, int64_t *out_count)
+{
+    int64_t v[3];
+    for (int32_t i = 0; i < 3; i++)
+        v[i] = tensor_get_i64(&call->inputs[i], 0);
+    bool wide = call->inputs[0].desc.dtype == PUM_DTYPE_U64, up = wide || v[2] > 0;
+    bool any = wide ? (uint64_t)v[0] < (uint64_t)v[1] : up ? v[0] < v[1] : v[0] > v[1];
+    uint64_t step = up ? (uint64_t)v[2] : 0 - (uint64_t)v[2];
+    uint64_t distance = up ? (uint64_t)v[1] - (uint64_t)v[0] : (uint64_t)v[0] - (uint64_t)v[1];
+    if (step == 0)
+        return pum_fail(PUM_E_RANGE, "delta is 0");
+    uint64_t count = any ? (distance - 1) / step + 1 : 0;
+    if (count > INT64_MAX / 64)
+        return pum_fail(PUM_E_RANGE, "a range of %llu values", (unsigned long long)count);
+    *out_count = (int64_t)count;
+    return PUM_OK;
+}
+
 static pum_status range_count(struct op_call *call, int64_t *out_count)
 {
     double value[3];
@@ -240,6 +259,8 @@ static pum_status range_count(struct op_call *call, int64_t *out_count)
             return op_needs_data(call, i);
         value[i] = tensor_get_f64(&call->inputs[i], 0);
     }
+    if (dtype_is_int(call->inputs[0].desc.dtype))
+        return int_range_count(call, out_count);
     if (value[2] == 0 || isnan(value[2]))
         return pum_fail(PUM_E_RANGE, "delta is %g", value[2]);
     double count = ceil((value[1] - value[0]) / value[2]);
@@ -253,8 +274,7 @@ static pum_status range_count(struct op_call *call, int64_t *out_count)
 pum_status infer_range(struct op_call *call)
 {
     int64_t count;
-    if (call->inputs[0].desc.dtype == PUM_DTYPE_BOOL)
-        return op_bad_type(call, 0, "a number");
+    PUM_TRY(axes_need_number(call, 0));
     PUM_TRY(range_count(call, &count));
     struct shape shape = shape_of(1, &count);
     return axes_output(call, 0, call->inputs[0].desc.dtype, &shape);
@@ -287,7 +307,7 @@ pum_status infer_eye_like(struct op_call *call)
         return pum_fail(PUM_E_SHAPE, "input of rank %d, expected 2", in->shape.rank);
     if (node_attr(call->node, "dtype"))
         dtype = axes_onnx_dtype(node_int(call->node, "dtype", 1));
-    if (dtype == PUM_DTYPE_NONE)
+    if (dtype == PUM_DTYPE_NONE || dtype == PUM_DTYPE_STRING)
         return pum_fail(PUM_E_TYPE, "dtype %lld is no supported type",
                         (long long)node_int(call->node, "dtype", 1));
     return axes_output(call, 0, dtype, &in->shape);

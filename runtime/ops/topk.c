@@ -16,8 +16,7 @@ pum_status infer_top_k(struct op_call *call)
     struct shape shape = call->inputs[0].desc.shape;
     int64_t k;
     int32_t axis, count;
-    if (call->inputs[0].desc.dtype == PUM_DTYPE_BOOL)
-        return op_bad_type(call, 0, "a number");
+    PUM_TRY(axes_need_number(call, 0));
     PUM_TRY(axes_one(node_int(call->node, "axis", -1), shape.rank, &axis));
     PUM_TRY(axes_input_ints(call, 1, &k, 1, &count));
     if (count != 1)
@@ -123,8 +122,7 @@ OP_HOST_ONLY(top_k);
 
 pum_status infer_cum_sum(struct op_call *call)
 {
-    if (call->inputs[0].desc.dtype == PUM_DTYPE_BOOL)
-        return op_bad_type(call, 0, "a number");
+    PUM_TRY(axes_need_number(call, 0));
     PUM_TRY(axes_need_index(call, 1));
     if (shape_elements(&call->inputs[1].desc.shape) != 1)
         return pum_fail(PUM_E_SHAPE, "axis (input 1) is not one value");

@@ -23,7 +23,8 @@ static pum_status eval_node(struct graph_eval *eval, const struct graph_node *no
                            .input_count = node->input_count - node->chain_inputs,
                            .inputs = inputs,
                            .output_count = node->output_count,
-                           .outputs = outputs};
+                           .outputs = outputs,
+                           .strings = &eval->strings};
     PUM_TRY(op_infer(&call));
     for (int32_t i = 0; i < node->output_count; i++) {
         struct tensor_desc desc = outputs[i].desc;
@@ -45,6 +46,7 @@ pum_status graph_eval_run(struct pum_graph *graph, const struct host_tensor *inp
                           struct graph_eval *eval)
 {
     eval->graph = graph;
+    base_arena_init(&eval->strings, graph->context);
     eval->tensors =
         pum_alloc(graph->context, (size_t)graph->tensor_count + 1, sizeof *eval->tensors);
     if (!eval->tensors)
@@ -76,6 +78,7 @@ void graph_eval_free(struct graph_eval *eval)
         }
     }
     pum_free(eval->graph->context, eval->tensors);
+    base_arena_free(&eval->strings);
     eval->tensors = NULL;
 }
 

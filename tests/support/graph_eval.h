@@ -13,6 +13,7 @@
 struct graph_eval {
     struct pum_graph *graph;
     struct host_tensor *tensors; /* by tensor id */
+    struct base_arena strings;
 };
 
 pum_status graph_eval_run(struct pum_graph *graph, const struct host_tensor *inputs,
