@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
  * tfidf.c - TfIdfVectorizer: how often each n-gram of a pool occurs in a row of tokens (strings or
- * integers), tokens up to max_skip_count apart, optionally weighted. Tests: tests/ops/test_string.c.
+ * integers), tokens up to max_skip_count apart, optionally weighted.
+ * Tests: tests/ops/test_string.c.
  */
 #include "ops/axes.h"
 
