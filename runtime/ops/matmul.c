@@ -1,58 +1,14 @@
 /* SPDX-License-Identifier: MIT
  *
  * matmul.c - MatMul (NumPy's rules, with optional bias and transposes) and Gemm: shape rules,
- * references, and how their operands' batch axes become one. Kernels: matmul_lower.c.
+ * references, and what matmul_lower.c is asked for.
  * Tests: tests/ops/test_matmul.c.
  */
 #include "ops/axes.h"
 #include "ops/matmul_lower.h"
+#include "ops/product.h"
 
 #include <string.h>
-
-/* A product as matrices: sides, and the batch shapes in front. */
-struct product {
-    int64_t m, n, k;
-    bool trans_a, trans_b;
-    bool vector_a, vector_b; /* an operand of one axis, whose side the output lacks */
-    struct shape batch_a, batch_b, batch;
-};
-
-static pum_status read_sides(const struct shape *a, const struct shape *b, struct product *product)
-{
-    char text_a[SHAPE_TEXT_BYTES], text_b[SHAPE_TEXT_BYTES];
-    if (a->rank < 1 || b->rank < 1)
-        return pum_fail(PUM_E_SHAPE, "a scalar cannot be multiplied as a matrix");
-    product->vector_a = a->rank == 1;
-    product->vector_b = b->rank == 1;
-    product->trans_a = product->trans_a && !product->vector_a;
-    product->trans_b = product->trans_b && !product->vector_b;
-    int64_t rows = product->vector_a ? 1 : a->dims[a->rank - 2], columns = a->dims[a->rank - 1];
-    product->m = product->trans_a ? columns : rows;
-    product->k = product->trans_a ? rows : columns;
-    rows = b->dims[product->vector_b ? 0 : b->rank - 2];
-    columns = product->vector_b ? 1 : b->dims[b->rank - 1];
-    product->n = product->trans_b ? rows : columns;
-    if ((product->trans_b ? columns : rows) != product->k)
-        return pum_fail(PUM_E_SHAPE, "%s%s by %s%s: inner sizes differ", shape_text(a, text_a),
-                        product->trans_a ? " transposed" : "", shape_text(b, text_b),
-                        product->trans_b ? " transposed" : "");
-    product->batch_a = shape_of(product->vector_a ? 0 : a->rank - 2, a->dims);
-    product->batch_b = shape_of(product->vector_b ? 0 : b->rank - 2, b->dims);
-    if (!shape_broadcast(&product->batch_a, &product->batch_b, &product->batch))
-        return pum_fail(PUM_E_SHAPE, "%s by %s: axes in front do not broadcast",
-                        shape_text(a, text_a), shape_text(b, text_b));
-    return PUM_OK;
-}
-
-static struct shape product_shape(const struct product *product)
-{
-    struct shape out = product->batch;
-    if (!product->vector_a)
-        out.dims[out.rank++] = product->m;
-    if (!product->vector_b)
-        out.dims[out.rank++] = product->n;
-    return out;
-}
 
 /* An addend must broadcast to the last two axes [m, n] and not enlarge them. */
 static pum_status check_addend(const struct op_call *call, int64_t m, int64_t n)
@@ -83,20 +39,11 @@ static pum_status check_types(const struct op_call *call)
     return PUM_OK;
 }
 
-static pum_status read_matmul(const struct graph_node *node, const struct shape *a,
-                              const struct shape *b, struct product *out_product)
-{
-    memset(out_product, 0, sizeof *out_product);
-    out_product->trans_a = node_int(node, "transA", 0) != 0;
-    out_product->trans_b = node_int(node, "transB", 0) != 0;
-    return read_sides(a, b, out_product);
-}
-
 pum_status infer_matmul(struct op_call *call)
 {
     struct product product;
     PUM_TRY(check_types(call));
-    PUM_TRY(read_matmul(call->node, &call->inputs[0].desc.shape, &call->inputs[1].desc.shape,
+    PUM_TRY(product_read(call->node, &call->inputs[0].desc.shape, &call->inputs[1].desc.shape,
                         &product));
     if (product.batch.rank + 2 > PUM_MAX_RANK)
         return pum_fail(PUM_E_SHAPE, "more than %d axes", PUM_MAX_RANK);
@@ -113,7 +60,7 @@ pum_status infer_gemm(struct op_call *call)
         if (call->inputs[i].desc.shape.rank != 2)
             return pum_fail(PUM_E_SHAPE, "input %d has %d axes, expected 2", i,
                             call->inputs[i].desc.shape.rank);
-    PUM_TRY(read_matmul(call->node, &call->inputs[0].desc.shape, &call->inputs[1].desc.shape,
+    PUM_TRY(product_read(call->node, &call->inputs[0].desc.shape, &call->inputs[1].desc.shape,
                         &product));
     PUM_TRY(check_addend(call, product.m, product.n));
     struct shape out = product_shape(&product);
@@ -121,22 +68,6 @@ pum_status infer_gemm(struct op_call *call)
 }
 
 /* --- Reference -------------------------------------------------------------------------------- */
-
-/* The matrix of an operand with batch axes `own` that matrix `index` of `batch` uses. */
-static int64_t matrix_of(const struct shape *batch, const struct shape *own, int64_t index)
-{
-    int64_t result = 0, stride = 1;
-    for (int32_t axis = batch->rank - 1; axis >= 0; axis--) {
-        int64_t at = index % batch->dims[axis];
-        int32_t from = axis - (batch->rank - own->rank);
-        index /= batch->dims[axis];
-        if (from >= 0) {
-            result += own->dims[from] == 1 ? 0 : at * stride;
-            stride *= own->dims[from];
-        }
-    }
-    return result;
-}
 
 static double addend_at(const struct host_tensor *addend, int64_t row, int64_t column)
 {
@@ -189,13 +120,13 @@ static void multiply_i64(const struct op_call *call, const struct product *produ
 static pum_status reference_product(struct op_call *call, double alpha, double beta)
 {
     struct product product;
-    PUM_TRY(read_matmul(call->node, &call->inputs[0].desc.shape, &call->inputs[1].desc.shape,
+    PUM_TRY(product_read(call->node, &call->inputs[0].desc.shape, &call->inputs[1].desc.shape,
                         &product));
     bool whole = dtype_is_int(call->inputs[0].desc.dtype) && alpha == 1 && beta == 1;
     int64_t count = shape_elements(&product.batch);
     for (int64_t i = 0; i < count; i++) {
-        int64_t a = matrix_of(&product.batch, &product.batch_a, i) * product.m * product.k;
-        int64_t b = matrix_of(&product.batch, &product.batch_b, i) * product.k * product.n;
+        int64_t a = product_matrix(&product.batch, &product.batch_a, i) * product.m * product.k;
+        int64_t b = product_matrix(&product.batch, &product.batch_b, i) * product.k * product.n;
         int64_t y = i * product.m * product.n;
         if (whole)
             multiply_i64(call, &product, a, b, y);
@@ -218,34 +149,11 @@ pum_status reference_gemm(struct op_call *call)
 
 /* --- Lowering --------------------------------------------------------------------------------- */
 
-/* An operand's matrix as (i / div) % mod of the batch: possible when the axes along which it varies
- * stand together. */
-static bool matrix_rule(const struct shape *batch, const struct shape *own, int64_t *out_div,
-                        int64_t *out_mod)
-{
-    int32_t state = 0; /* from the right: 0 before the run, 1 in it, 2 behind it */
-    *out_div = *out_mod = 1;
-    for (int32_t axis = batch->rank - 1; axis >= 0; axis--) {
-        int32_t from = axis - (batch->rank - own->rank);
-        if (batch->dims[axis] == 1)
-            continue;
-        bool varies = from >= 0 && own->dims[from] > 1;
-        if (varies && state == 2)
-            return false;
-        if (varies)
-            *out_mod *= batch->dims[axis];
-        else if (state == 0)
-            *out_div *= batch->dims[axis];
-        state = varies ? 1 : state == 1 ? 2 : state;
-    }
-    return true;
-}
-
 static pum_status lower_product(struct lower_call *call, float alpha, float beta)
 {
     struct product product;
     const struct shape *out = &call->outputs[0].desc.shape;
-    PUM_TRY(read_matmul(call->node, &call->inputs[0].desc.shape, &call->inputs[1].desc.shape,
+    PUM_TRY(product_read(call->node, &call->inputs[0].desc.shape, &call->inputs[1].desc.shape,
                         &product));
     struct matmul_problem problem = {
         .m = product.m,
@@ -263,8 +171,8 @@ static pum_status lower_product(struct lower_call *call, float alpha, float beta
         .col_axis = product.vector_b ? -1 : out->rank - 1,
         .row_axis = product.vector_a ? -1 : out->rank - (product.vector_b ? 1 : 2),
     };
-    if (!matrix_rule(&product.batch, &product.batch_a, &problem.a_div, &problem.a_mod) ||
-        !matrix_rule(&product.batch, &product.batch_b, &problem.b_div, &problem.b_mod))
+    if (!product_rule(&product.batch, &product.batch_a, &problem.a_div, &problem.a_mod) ||
+        !product_rule(&product.batch, &product.batch_b, &problem.b_div, &problem.b_mod))
         return pum_fail(PUM_E_UNSUPPORTED, "no kernel broadcasts separate batch axes");
     if (call->input_count > 2 && call->inputs[2].desc.dtype != PUM_DTYPE_NONE) {
         const struct shape *bias = &call->inputs[2].desc.shape;
