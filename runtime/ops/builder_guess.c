@@ -10,6 +10,8 @@
 
 #include "ops/axes.h"
 
+#include <string.h>
+
 #define UNKNOWN_RANK (-1)
 
 /* --- Type ------------------------------------------------------------------------------------- */
@@ -76,6 +78,7 @@ static enum pum_dtype later_dtype(const struct graph_node *node, enum pum_dtype 
 {
     switch (node->op) {
     case OP_SPLIT:
+    case OP_SOFTMAXCROSSENTROPYLOSS:
         return first;
     case OP_TOPK:
     case OP_MAXPOOL:
@@ -180,6 +183,10 @@ static int32_t first_rank(const struct pum_graph *graph, const struct graph_node
     case OP_RANDOMUNIFORM:
         (void)node_ints(node, "shape", &length);
         return length;
+    case OP_NEGATIVELOGLIKELIHOODLOSS:
+    case OP_SOFTMAXCROSSENTROPYLOSS:
+        return second >= 0 && strcmp(node_string(node, "reduction", "mean"), "none") != 0 ? 0
+                                                                                         : second;
     case OP_STRINGCONCAT:
         return broadcast_rank(graph, node);
     case OP_STFT:
