@@ -6,6 +6,7 @@
 #ifndef PUM_EXEC_EXEC_H
 #define PUM_EXEC_EXEC_H
 
+#include "exec/value.h"
 #include "gpu/gpu.h"
 #include "plan/plan.h"
 
@@ -47,7 +48,10 @@ struct exec_slice {
 
 struct exec_plan {
     struct plan *plan;
-    struct tensor_desc *inputs; /* the key: types and shapes of the graph's inputs */
+    /* The key: types and shapes of the graph's inputs, and the data of those that the plan was made
+     * for by value (else NULL). */
+    struct tensor_desc *inputs;
+    void **values;
     uint64_t last_use;
     bool real;
     struct gpu_buffer *arenas[PLAN_MAX_ARENAS];
@@ -70,9 +74,16 @@ struct exec_input {
     void *data;
     size_t capacity;
     bool set;
+    bool lent;     /* data is somebody else's (exec_lend_input) */
+    bool by_value; /* plans are made for its data: a shape follows from it */
+    struct exec_value other; /* strings, a list, nothing: what plans do not hold */
 };
 
 enum exec_state { EXEC_IDLE, EXEC_IN_FLIGHT, EXEC_DONE };
+
+struct exec_program;
+
+#define EXEC_MAX_BOUND_NEEDS 32
 
 struct pum_session {
     pum_context *context;
@@ -82,6 +93,18 @@ struct pum_session {
     struct exec_weights weights;
     struct exec_input *inputs;
     struct tensor_desc *descs; /* scratch: the inputs' descriptions */
+    const void **values;       /* scratch: the data of inputs by value */
+    struct exec_program *program; /* NULL: one plan holds the graph (exec/program.h) */
+    struct exec_value *outputs;   /* of a program's run */
+    struct pum_step_info *program_infos;
+    bool island;                  /* part of a program: OP_NEEDS_DATA goes to it */
+    struct graph_need need;       /* of the last OP_NEEDS_DATA */
+    struct graph_need bound_needs[EXEC_MAX_BOUND_NEEDS]; /* that were met by binding inputs */
+    int32_t bound_need_count;
+    int32_t value_plans;          /* plans made because a bound value was new at known shapes */
+    int64_t max_loop_iterations;
+    uint64_t random_seed, random_count;
+    int32_t cancelled;            /* atomic */
     struct exec_plan **plans;
     int32_t plan_count, max_plans;
     struct exec_plan *current;
@@ -95,14 +118,19 @@ struct pum_session {
 };
 
 /* pum_session_create with other capabilities than the device's own (fewer, or rows pinned). `caps`
- * is copied; the lists it points to must outlive the session. */
+ * is copied; the lists it points to must outlive the session. An island is part of a program. */
 pum_status exec_session_create(struct pum_device *device, struct pum_graph *graph,
                                const pum_session_params *params, const struct base_caps *caps,
-                               struct pum_session **out_session);
+                               bool island, struct pum_session **out_session);
 
-/* Finds or makes the plan for these input descriptions; not yet real. */
+/* Gives an input whose data stays the caller's until the next run has ended. */
+pum_status exec_lend_input(struct pum_session *session, int32_t index,
+                           const struct host_tensor *tensor);
+
+/* Finds or makes the plan for these input descriptions; not yet real. `data`, by input, is read for
+ * inputs that are bound by value; NULL, or NULL entries: not known. OP_NEEDS_DATA: session->need. */
 pum_status exec_find_plan(struct pum_session *session, const struct tensor_desc *inputs,
-                          struct exec_plan **out_plan);
+                          const void *const *data, struct exec_plan **out_plan);
 void exec_plan_destroy(struct pum_session *session, struct exec_plan **plan);
 
 /* Buffers, weights, pipelines, commands (realise.c). */
@@ -120,6 +148,14 @@ void *exec_host_data(const struct pum_session *session, const struct exec_plan *
                      int32_t value);
 /* Host steps of a segment, by their references (host_step.c). */
 pum_status exec_host_steps(struct pum_session *session, struct exec_plan *plan, int32_t segment);
+
+/* A session whose graph is a program (program_session.c). */
+pum_status exec_make_program(struct pum_session *session);
+void exec_drop_program(struct pum_session *session);
+pum_status exec_run_program(struct pum_session *session);
+pum_status exec_program_output(const struct pum_session *session, int32_t index, int32_t item,
+                               pum_tensor *out_tensor);
+pum_status exec_program_report(struct pum_session *session, pum_plan_info *out_info);
 
 /* Fills plan->infos (report.c). */
 pum_status exec_report(struct exec_plan *plan, pum_plan_info *out_info);

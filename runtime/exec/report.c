@@ -138,6 +138,8 @@ pum_status pum_session_plan(pum_session *session, const pum_tensor *inputs, int3
         return pum_fail(PUM_E_ARGUMENT, "pum_session_plan: session is NULL");
     if (session->state == EXEC_IN_FLIGHT)
         return pum_fail(PUM_E_STATE, "a run is in flight: pum_session_wait for it first");
+    if (session->program)
+        return exec_program_report(session, out_info);
     if (!inputs) {
         if (!session->current)
             return pum_fail(PUM_E_STATE, "there is no plan: run the session or give shapes");
@@ -152,8 +154,12 @@ pum_status pum_session_plan(pum_session *session, const pum_tensor *inputs, int3
                             PUM_MAX_RANK);
         session->descs[i] =
             (struct tensor_desc){inputs[i].dtype, shape_of(inputs[i].rank, inputs[i].dims)};
+        session->values[i] = inputs[i].data;
     }
     struct exec_plan *ep;
-    PUM_TRY(exec_find_plan(session, session->descs, &ep));
+    pum_status status = exec_find_plan(session, session->descs, session->values, &ep);
+    if (status == OP_NEEDS_DATA)
+        return pum_fail_prefix(PUM_E_STATE, "run the session first: shapes follow from data");
+    PUM_TRY(status);
     return exec_report(ep, out_info);
 }

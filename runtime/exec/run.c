@@ -92,6 +92,7 @@ static pum_status check_inputs(struct pum_session *session)
             return pum_fail(PUM_E_STATE, "input '%s' was not given: pum_session_set_input first",
                             session->graph->tensors[session->graph->inputs[i]].name);
         session->descs[i] = session->inputs[i].desc;
+        session->values[i] = session->inputs[i].data;
     }
     return PUM_OK;
 }
@@ -108,6 +109,19 @@ static void drop_plan(struct pum_session *session, struct exec_plan *ep)
     }
 }
 
+void pum_session_cancel(pum_session *session)
+{
+    if (session)
+        __atomic_store_n(&session->cancelled, 1, __ATOMIC_RELAXED);
+}
+
+static pum_status check_cancelled(const struct pum_session *session)
+{
+    if (__atomic_load_n(&session->cancelled, __ATOMIC_RELAXED))
+        return pum_fail(PUM_E_CANCELLED, "the run was cancelled");
+    return PUM_OK;
+}
+
 pum_status pum_session_submit(pum_session *session)
 {
     if (!session)
@@ -119,8 +133,14 @@ pum_status pum_session_submit(pum_session *session)
     struct exec_plan *ep;
     session->current = NULL;
     session->state = EXEC_IDLE;
-    PUM_TRY(exec_find_plan(session, session->descs, &ep));
-    pum_status status = exec_realise(session, ep);
+    __atomic_store_n(&session->cancelled, 0, __ATOMIC_RELAXED);
+    if (session->program)
+        return exec_run_program(session);
+    pum_status status = exec_find_plan(session, session->descs, session->values, &ep);
+    if (status == OP_NEEDS_DATA && !session->island)
+        return exec_run_program(session);
+    PUM_TRY(status);
+    status = exec_realise(session, ep);
     if (status != PUM_OK) {
         drop_plan(session, ep);
         return status;
@@ -129,7 +149,9 @@ pum_status pum_session_submit(pum_session *session)
     session->ticket = 0;
     session->started_ns = base_time_ns();
     for (int32_t s = 0; s < ep->plan->segment_count; s++) {
-        status = start_segment(session, ep, s);
+        status = check_cancelled(session);
+        if (status == PUM_OK)
+            status = start_segment(session, ep, s);
         bool last = s == ep->plan->segment_count - 1;
         if (status == PUM_OK && !last) {
             status =
@@ -215,6 +237,10 @@ pum_status pum_session_wait(pum_session *session, uint64_t timeout_ns)
         return pum_fail(PUM_E_ARGUMENT, "pum_session_wait: session is NULL");
     if (session->state != EXEC_IN_FLIGHT)
         return pum_fail(PUM_E_STATE, "nothing was submitted: pum_session_submit first");
+    if (session->program) { /* all was done when it was submitted */
+        session->state = EXEC_DONE;
+        return PUM_OK;
+    }
     struct exec_plan *ep = session->current;
     if (session->ticket) {
         pum_status status = gpu_wait(session->device, session->ticket, timeout_ns);
@@ -226,6 +252,7 @@ pum_status pum_session_wait(pum_session *session, uint64_t timeout_ns)
     session->state = EXEC_IDLE;
     PUM_TRY(finish_segment(ep, ep->plan->segment_count - 1));
     PUM_TRY(learn(session, ep));
+    PUM_TRY(check_cancelled(session));
     session->state = EXEC_DONE;
     return PUM_OK;
 }

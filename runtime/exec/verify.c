@@ -116,12 +116,12 @@ static pum_status open_session(struct verifier *v, const struct verify_case *c,
     pins[0] = pinned ? pinned->name : NULL;
     pins[1] = NULL;
     caps.pinned = pins;
-    PUM_TRY(exec_session_create(v->device, c->graph, NULL, &caps, out_session));
+    PUM_TRY(exec_session_create(v->device, c->graph, NULL, &caps, false, out_session));
     pum_status status = set_inputs(*out_session, c);
     for (int32_t i = 0; i < c->graph_input_count; i++)
         (*out_session)->descs[i] = (*out_session)->inputs[i].desc;
     if (status == PUM_OK)
-        status = exec_find_plan(*out_session, (*out_session)->descs, out_plan);
+        status = exec_find_plan(*out_session, (*out_session)->descs, NULL, out_plan);
     if (status != PUM_OK)
         pum_session_destroy(out_session);
     return status;

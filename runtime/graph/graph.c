@@ -111,6 +111,7 @@ int32_t graph_add_tensor(struct pum_graph *graph, const char *name, const struct
         .rank_hint = desc->shape.rank,
         .producer = GRAPH_NONE,
         .base_id = -1,
+        .origin = GRAPH_NONE,
     };
     return graph->tensor_count++;
 }

@@ -24,6 +24,16 @@
 
 struct op_chain;
 
+/* Why inference stopped: a rule asked for the value of an input (op_needs_data). */
+#define GRAPH_MAX_LEAVES 16
+struct graph_need {
+    int32_t tensor; /* first output of the node, in the numbers of the graph it was cloned from */
+    int32_t input;  /* whose value; -1: the node can be no part of a plan */
+    /* Graph inputs that the value follows from by small tensors alone; 0: not so. */
+    int32_t leaves[GRAPH_MAX_LEAVES];
+    int32_t leaf_count;
+};
+
 struct graph_tensor {
     const char *name;
     struct tensor_desc desc; /* dtype NONE: not inferred yet; rank -1: unknown */
@@ -35,6 +45,9 @@ struct graph_tensor {
      * one made while planning. The weight cache is keyed by it. */
     int32_t base_id;
     pum_value_kind kind;     /* as declared, or guessed while building */
+    /* Where it came in from an If's body (graph_inline): that node's first output, else
+     * GRAPH_NONE. */
+    int32_t origin;
 };
 
 struct graph_node {
@@ -68,6 +81,7 @@ struct pum_graph {
     const char **symbols;
     int32_t symbol_count, symbol_capacity;
     struct graph_keeper *keepers; /* release callbacks of pum_graph_adopt */
+    struct graph_need need;  /* set where inference gave OP_NEEDS_DATA */
     bool finished;
     pum_status status;       /* sticky */
     char error[512];
@@ -120,6 +134,15 @@ pum_status graph_sort(struct pum_graph *graph);
 /* A deep copy of structure; constant data shared (the clone references the original). Sets base_id
  * of constants to their id here where it is not set yet. */
 pum_status graph_clone(struct pum_graph *graph, struct pum_graph **out_clone);
+
+/* Puts the body's nodes in place of node `index`, whose inputs from `first_input` on are the body's
+ * inputs and whose outputs the body's outputs. The graph must be sorted afterwards. The body must
+ * outlive the graph (the node's attribute sees to it). */
+pum_status graph_inline(struct pum_graph *graph, int32_t index, const struct pum_graph *body,
+                        int32_t first_input);
+/* Makes these tensors the graph's inputs (of any type and shape) and outputs, whatever they were. */
+pum_status graph_set_ports(struct pum_graph *graph, const int32_t *inputs, int32_t input_count,
+                           const int32_t *outputs, int32_t output_count);
 
 /* --- Asking --- */
 /* Users of every tensor, as counts: nodes' inputs plus graph outputs. Caller frees. */

@@ -44,16 +44,18 @@ static pum_status fold_call_make(struct pum_graph *graph, const struct graph_nod
                                       .input_count = inputs,
                                       .inputs = out_call->inputs,
                                       .output_count = node->output_count,
-                                      .outputs = out_call->outputs};
+                                      .outputs = out_call->outputs,
+                                      .strings = &graph->arena};
     return PUM_OK;
 }
 
 /* Whether the node's value follows from what is known. */
 static bool fold_is_known(const struct graph_node *node, const struct fold_call *fold)
 {
+    const struct op_lowering *lowering = op_rows[node->op].lowering;
     if (op_reads_shape_only(node->op))
         return true;
-    bool known = node->chain == NULL;
+    bool known = node->chain == NULL && !lowering->random && !lowering->program;
     for (int32_t i = 0; i < fold->call.input_count; i++) {
         bool absent = fold->inputs[i].desc.dtype == PUM_DTYPE_NONE;
         known = known && (absent || fold->inputs[i].data != NULL);
@@ -102,6 +104,20 @@ static pum_status fold_evaluate(struct pum_graph *graph, int32_t index, struct f
     return PUM_OK;
 }
 
+/* Strings live on the host and outside of plans, unless they are known before the run. */
+static bool has_strings(const struct fold_call *fold)
+{
+    for (int32_t i = 0; i < fold->call.input_count; i++) {
+        if (fold->inputs[i].desc.dtype == PUM_DTYPE_STRING)
+            return true;
+    }
+    for (int32_t i = 0; i < fold->call.output_count; i++) {
+        if (fold->outputs[i].desc.dtype == PUM_DTYPE_STRING)
+            return true;
+    }
+    return false;
+}
+
 /* Infers node `index`; evaluates it when it is known. */
 static pum_status fold_node(struct pum_graph *graph, int32_t index)
 {
@@ -109,13 +125,21 @@ static pum_status fold_node(struct pum_graph *graph, int32_t index)
     struct fold_call fold;
     PUM_TRY(fold_call_make(graph, node, &fold));
     pum_status status;
-    PUM_TRY_GOTO(op_infer(&fold.call), end);
+    status = op_infer(&fold.call);
+    if (status == OP_NEEDS_DATA)
+        pass_explain_need(graph, node, fold.call.needs);
+    PUM_TRY_GOTO(status, end);
     for (int32_t i = 0; i < node->output_count; i++) {
         if (node->outputs[i] >= 0)
             graph->tensors[node->outputs[i]].desc = fold.outputs[i].desc;
     }
-    if (fold_is_known(node, &fold) && fold_is_small(&fold))
+    bool known = fold_is_known(node, &fold), strings = has_strings(&fold);
+    if (known && (strings || fold_is_small(&fold))) {
         status = fold_evaluate(graph, index, &fold);
+    } else if (strings) {
+        status = pum_fail(OP_NEEDS_DATA, "node '%s' works on strings", node->name);
+        pass_explain_need(graph, node, -1);
+    }
 end:
     pum_free(graph->context, fold.inputs);
     return status;
@@ -136,6 +160,8 @@ pum_status pass_fold_constants(struct pum_graph *graph)
         struct graph_node *node = &graph->nodes[i];
         if (node->op < 0)
             continue;
+        if (op_rows[node->op].lowering->random || op_rows[node->op].lowering->program)
+            continue;
         if (all_inputs_constant(graph, node)) {
             PUM_TRY(fold_node(graph, i));
         } else if (node->op == OP_IDENTITY ||
@@ -150,7 +176,11 @@ pum_status pass_fold_constants(struct pum_graph *graph)
 pum_status pass_infer(struct pum_graph *graph)
 {
     for (int32_t i = 0; i < graph->node_count; i++) {
-        if (graph->nodes[i].op >= 0)
+        bool inlined;
+        PUM_TRY(pass_inline_if(graph, i, &inlined));
+        if (inlined)
+            i = -1; /* the order is new; what is known stays known */
+        else if (graph->nodes[i].op >= 0)
             PUM_TRY(fold_node(graph, i));
     }
     return graph_prune(graph);

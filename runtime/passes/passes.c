@@ -5,6 +5,8 @@
  */
 #include "passes/passes.h"
 
+#include <string.h>
+
 pum_status passes_load(struct pum_graph *graph)
 {
     PUM_TRY(pass_fold_constants(graph));
@@ -42,6 +44,20 @@ static pum_status bind_shape(struct pum_graph *graph, int32_t input, const struc
     return PUM_OK;
 }
 
+/* The input becomes a constant. */
+static pum_status bind_value(struct pum_graph *graph, int32_t input, const void *value)
+{
+    struct graph_tensor *tensor = &graph->tensors[graph->inputs[input]];
+    (void)tensor_bytes(&tensor->desc, &tensor->data_bytes);
+    void *copy = base_arena_alloc(&graph->arena, tensor->data_bytes + 1, 1);
+    if (!copy)
+        return PUM_E_MEMORY;
+    if (tensor->data_bytes > 0)
+        memcpy(copy, value, tensor->data_bytes);
+    tensor->data = copy;
+    return PUM_OK;
+}
+
 static pum_status bind_inputs(struct pum_graph *graph, const struct tensor_desc *inputs)
 {
     int64_t *symbols = pum_alloc(graph->context, (size_t)graph->symbol_count, sizeof *symbols);
@@ -53,7 +69,7 @@ static pum_status bind_inputs(struct pum_graph *graph, const struct tensor_desc 
     for (int32_t i = 0; i < graph->input_count && status == PUM_OK; i++) {
         struct tensor_desc *desc = &graph->tensors[graph->inputs[i]].desc;
         size_t bytes;
-        if (desc->dtype != inputs[i].dtype)
+        if (desc->dtype != PUM_DTYPE_NONE && desc->dtype != inputs[i].dtype)
             status = pum_fail(PUM_E_TYPE, "input '%s' must be %s, not %s",
                               graph->tensors[graph->inputs[i]].name, pum_dtype_name(desc->dtype),
                               pum_dtype_name(inputs[i].dtype));
@@ -63,15 +79,20 @@ static pum_status bind_inputs(struct pum_graph *graph, const struct tensor_desc 
         else
             status = bind_shape(graph, i, &inputs[i].shape, symbols);
         if (status == PUM_OK)
-            desc->shape = inputs[i].shape;
+            *desc = inputs[i];
     }
     pum_free(graph->context, symbols);
     return status;
 }
 
-pum_status passes_bind(struct pum_graph *graph, const struct tensor_desc *inputs)
+pum_status passes_bind(struct pum_graph *graph, const struct tensor_desc *inputs,
+                       const void *const *values)
 {
     PUM_TRY(bind_inputs(graph, inputs));
+    for (int32_t i = 0; values && i < graph->input_count; i++) {
+        if (values[i])
+            PUM_TRY(bind_value(graph, i, values[i]));
+    }
     PUM_TRY(pass_infer(graph));
     PUM_TRY(pass_drop_identities(graph));
     PUM_TRY(pass_fuse_gates(graph));

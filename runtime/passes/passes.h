@@ -13,9 +13,11 @@
 
 pum_status passes_load(struct pum_graph *graph);
 
-/* `inputs`: concrete type and shape of every graph input, in order. After it every tensor in use
+/* `values`: by input, the data of those that are bound by value (they become constants; copied), or
+ * NULL. OP_NEEDS_DATA: a shape follows from a value; graph->need says which. `inputs`: concrete type and shape of every graph input, in order. After it every tensor in use
  * has a concrete type and shape, and nodes are in topological order. */
-pum_status passes_bind(struct pum_graph *graph, const struct tensor_desc *inputs);
+pum_status passes_bind(struct pum_graph *graph, const struct tensor_desc *inputs,
+                       const void *const *values);
 
 /* --- The passes, each on its own so that tests can call it --- */
 
@@ -25,6 +27,15 @@ pum_status pass_fold_constants(struct pum_graph *graph);
 pum_status pass_fold_conv(struct pum_graph *graph);
 /* Gives every tensor its shape and folds what becomes known by it (Shape, Size, arithmetic). */
 pum_status pass_infer(struct pum_graph *graph);
+/* Replaces If node `index` by its branch when the condition is known; sorts the graph then. */
+pum_status pass_inline_if(struct pum_graph *graph, int32_t index, bool *out_done);
+/* Whether both branches (a body) hold only what a plan can hold. */
+bool pass_if_is_plain(const struct graph_node *node);
+bool pass_body_is_plain(const struct pum_graph *body);
+/* The value of a condition that is known. */
+bool pass_condition(const struct graph_tensor *condition, bool *out_value);
+/* Fills graph->need for a rule that asked for the value of `input` (-1: no plan can hold it). */
+void pass_explain_need(struct pum_graph *graph, const struct graph_node *node, int32_t input);
 /* x*1, x+0, x-0, x/1, pow(x,1) and reshapes to the same shape. */
 pum_status pass_drop_identities(struct pum_graph *graph);
 /* Products of x with a gate of x: GELU (erf, tanh), SiLU, hard swish. */

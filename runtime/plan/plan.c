@@ -14,8 +14,9 @@ static void sum_weights(struct plan *plan)
 }
 
 pum_status plan_create(struct pum_graph *graph, const struct base_caps *caps,
-                       const struct tensor_desc *inputs, const struct plan_cache_view *cache,
-                       struct plan **out_plan)
+                       const struct tensor_desc *inputs, const void *const *values,
+                       const struct plan_cache_view *cache, struct plan **out_plan,
+                       struct graph_need *out_need)
 {
     *out_plan = NULL;
     pum_status status;
@@ -25,7 +26,7 @@ pum_status plan_create(struct pum_graph *graph, const struct base_caps *caps,
     plan->context = graph->context;
     base_arena_init(&plan->arena, graph->context);
     PUM_TRY_GOTO(graph_clone(graph, &plan->graph), fail);
-    PUM_TRY_GOTO(passes_bind(plan->graph, inputs), fail);
+    PUM_TRY_GOTO(passes_bind(plan->graph, inputs, values), fail);
     PUM_TRY_GOTO(plan_lower_nodes(plan, caps, cache), fail);
     PUM_TRY_GOTO(plan_lay_out(plan, caps), fail);
     PUM_TRY_GOTO(plan_mark_barriers(plan), fail);
@@ -34,6 +35,8 @@ pum_status plan_create(struct pum_graph *graph, const struct base_caps *caps,
     *out_plan = plan;
     return PUM_OK;
 fail:
+    if (status == OP_NEEDS_DATA && out_need && plan->graph)
+        *out_need = plan->graph->need;
     plan_destroy(&plan);
     return status;
 }

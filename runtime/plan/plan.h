@@ -97,11 +97,13 @@ struct plan_cache_view {
 };
 
 /* Plans `graph` (finished, after passes_load) for these concrete inputs.
+ * `values`: as for passes_bind. OP_NEEDS_DATA fills *out_need (which may be NULL).
  * Errors: shapes and types by the operators' rules; PUM_E_DEVICE_MEMORY when it cannot be laid out.
  */
 pum_status plan_create(struct pum_graph *graph, const struct base_caps *caps,
-                       const struct tensor_desc *inputs, const struct plan_cache_view *cache,
-                       struct plan **out_plan);
+                       const struct tensor_desc *inputs, const void *const *values,
+                       const struct plan_cache_view *cache, struct plan **out_plan,
+                       struct graph_need *out_need);
 void plan_destroy(struct plan **plan);
 
 /* The value behind aliases, and the byte offset into it. */

@@ -69,7 +69,7 @@ pum_graph *pass_check(pum_graph **graph, pum_value y)
     }
     must(pass_infer(plain));
     must(passes_load(rewritten));
-    must(passes_bind(rewritten, descs));
+    must(passes_bind(rewritten, descs, NULL));
     struct graph_eval before, after;
     must(graph_eval_run(plain, inputs, &before));
     must(graph_eval_run(rewritten, inputs, &after));

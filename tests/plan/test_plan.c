@@ -67,7 +67,7 @@ static struct plan *plan_of(pum_graph **g, pum_value y, int64_t rows)
     pum_output(*g, "y", y);
     must(pum_graph_finish(*g));
     struct tensor_desc desc = {PUM_DTYPE_F32, {2, {rows, 64}}};
-    must(plan_create(*g, &caps, &desc, NULL, &plan));
+    must(plan_create(*g, &caps, &desc, NULL, NULL, &plan, NULL));
     pum_graph_destroy(g);
     return plan;
 }
@@ -164,7 +164,7 @@ static void a_plan_may_be_all_on_the_host(void **state)
     pum_output(g, "y", pum_add(g, x, x));
     must(pum_graph_finish(g));
     struct tensor_desc desc = {PUM_DTYPE_F64, {1, {3}}};
-    must(plan_create(g, &caps, &desc, NULL, &plan));
+    must(plan_create(g, &caps, &desc, NULL, NULL, &plan, NULL));
     pum_graph_destroy(&g);
     assert_int_equal(plan->dispatch_count, 0);
     assert_int_equal(plan->host_step_count, 1);
@@ -181,14 +181,14 @@ static void wrong_shapes_are_refused(void **state)
     pum_output(g, "y", pum_relu(g, x));
     must(pum_graph_finish(g));
     struct tensor_desc desc = {PUM_DTYPE_F32, {2, {4, 65}}};
-    assert_int_equal(plan_create(g, &caps, &desc, NULL, &plan), PUM_E_SHAPE);
+    assert_int_equal(plan_create(g, &caps, &desc, NULL, NULL, &plan, NULL), PUM_E_SHAPE);
     assert_null(plan);
     desc = (struct tensor_desc){PUM_DTYPE_F16, {2, {4, 64}}};
-    assert_int_equal(plan_create(g, &caps, &desc, NULL, &plan), PUM_E_TYPE);
+    assert_int_equal(plan_create(g, &caps, &desc, NULL, NULL, &plan, NULL), PUM_E_TYPE);
     desc = (struct tensor_desc){PUM_DTYPE_F32, {2, {INT64_MAX / 2, 64}}};
-    assert_int_equal(plan_create(g, &caps, &desc, NULL, &plan), PUM_E_SHAPE);
+    assert_int_equal(plan_create(g, &caps, &desc, NULL, NULL, &plan, NULL), PUM_E_SHAPE);
     desc = (struct tensor_desc){PUM_DTYPE_F32, {2, {1ll << 40, 64}}};
-    assert_int_equal(plan_create(g, &caps, &desc, NULL, &plan), PUM_E_DEVICE_MEMORY);
+    assert_int_equal(plan_create(g, &caps, &desc, NULL, NULL, &plan, NULL), PUM_E_DEVICE_MEMORY);
     pum_graph_destroy(&g);
 }
 
