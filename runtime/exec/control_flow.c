@@ -100,8 +100,7 @@ pum_status program_if(struct exec_program *program, struct program_part *part)
     PUM_TRY_GOTO(turn_open(&turn, program->session->context, body), end);
     if (turn.in_count != node->input_count - 1 || turn.out_count < node->output_count) {
         status = pum_fail(PUM_E_FORMAT, "a branch takes %d values and gives %d; %d and %d fit",
-                          turn.in_count, turn.out_count, node->input_count - 1,
-                          node->output_count);
+                          turn.in_count, turn.out_count, node->input_count - 1, node->output_count);
         goto end;
     }
     for (int32_t i = 0; i < turn.in_count; i++)
@@ -161,8 +160,7 @@ static pum_status empty_stack(pum_context *context, const struct pum_graph *body
         desc.shape = tensor->desc.shape;
     int32_t rank = desc.shape.rank < 0 ? 0 : desc.shape.rank;
     if (rank >= PUM_MAX_RANK)
-        return pum_fail(PUM_E_SHAPE, "a stacked output would have more than %d axes",
-                        PUM_MAX_RANK);
+        return pum_fail(PUM_E_SHAPE, "a stacked output would have more than %d axes", PUM_MAX_RANK);
     for (int32_t i = rank; i > 0; i--)
         desc.shape.dims[i] = desc.shape.dims[i - 1] < 0 ? 0 : desc.shape.dims[i - 1];
     desc.shape.dims[0] = 0;
@@ -264,8 +262,8 @@ pum_status program_loop(struct exec_program *program, struct program_part *part)
         if (i < loop.carried)
             status = give(program, node, i, &loop.turn.in[2 + i]);
         else
-            status = give_stack(program, node, i, &loop.scans, i - loop.carried, 0, body->graph,
-                                1 + i);
+            status =
+                give_stack(program, node, i, &loop.scans, i - loop.carried, 0, body->graph, 1 + i);
         if (status != PUM_OK)
             goto end;
     }
@@ -447,9 +445,9 @@ pum_status program_sequence_map(struct exec_program *program, struct program_par
     }
     for (int32_t item = 0; item < first->count; item++) {
         for (int32_t i = 0; i < turn.in_count; i++)
-            PUM_TRY_GOTO(map_input(program, node, i, i < node->input_count - captures, item,
-                                   &turn.in[i]),
-                         end);
+            PUM_TRY_GOTO(
+                map_input(program, node, i, i < node->input_count - captures, item, &turn.in[i]),
+                end);
         PUM_TRY_GOTO(turn_run(&turn), end);
         for (int32_t i = 0; i < node->output_count; i++)
             PUM_TRY_GOTO(collect(&outs, context, i, &turn.out[i], false), end);

@@ -12,8 +12,8 @@
 /* Cutting anew ends: each time a node becomes a step or gets a cut. This is a net below that. */
 #define MAX_STARTS 10000
 
-/* An island in a loop that is planned anew this often for other values at the same shapes: the nodes
- * that ask for them become steps. */
+/* An island in a loop that is planned anew this often for other values at the same shapes: the
+ * nodes that ask for them become steps. */
 #define MAX_VALUE_PLANS 12
 
 pum_status program_create(struct pum_session *session, struct pum_graph *graph, int32_t depth,
@@ -256,8 +256,7 @@ static pum_status give_outputs(struct exec_program *program, struct exec_value *
         int32_t id = graph->outputs[i];
         PUM_TRY(ensure_constant(program, id));
         if (!program->values[id].set)
-            return pum_fail(PUM_E_INTERNAL, "output '%s' was not computed",
-                            graph->output_names[i]);
+            return pum_fail(PUM_E_INTERNAL, "output '%s' was not computed", graph->output_names[i]);
         PUM_TRY(exec_value_share(program->session->context, &outputs[i], &program->values[id]));
     }
     return PUM_OK;

@@ -38,8 +38,7 @@ static pum_status input_value(struct pum_session *session, int32_t index, struct
     if (input->other.set)
         return exec_value_share(session->context, to, &input->other);
     const struct host_tensor host = {input->desc, input->data};
-    return exec_value_set_tensor(session->context, to,
-                                 exec_tensor_borrow(session->context, &host));
+    return exec_value_set_tensor(session->context, to, exec_tensor_borrow(session->context, &host));
 }
 
 /* An output must not be the caller's input buffer, which the next input overwrites. */
@@ -66,8 +65,7 @@ pum_status exec_run_program(struct pum_session *session)
     if (!session->program)
         PUM_TRY(exec_make_program(session));
     clear_outputs(session);
-    struct exec_value *inputs =
-        pum_alloc(session->context, (size_t)count + 1, sizeof *inputs);
+    struct exec_value *inputs = pum_alloc(session->context, (size_t)count + 1, sizeof *inputs);
     if (!inputs)
         return PUM_E_MEMORY;
     pum_status status = PUM_OK;

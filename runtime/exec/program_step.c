@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * program_step.c - one step of a program on the host: a row with data-dependent shapes or strings by
- * its reference, and the way to what is no row's business (control flow, lists). Tests:
+ * program_step.c - one step of a program on the host: a row with data-dependent shapes or strings
+ * by its reference, and the way to what is no row's business (control flow, lists). Tests:
  * tests/exec/test_program.c.
  */
 #include "exec/program.h"
@@ -90,16 +90,15 @@ pum_status program_row(struct exec_program *program, const struct graph_node *no
     struct base_arena strings;
     base_arena_init(&strings, context);
     struct host_tensor *host = pum_alloc(context, (size_t)output_count + 1, sizeof *host);
-    struct op_call call = {.context = context,
-                           .node = node,
-                           .input_count = input_count,
-                           .inputs = inputs,
-                           .output_count = output_count,
-                           .outputs = host,
-                           .strings = &strings,
-                           .random = op_rows[node->op].lowering->random
-                                         ? next_random(program->session)
-                                         : 0};
+    struct op_call call = {
+        .context = context,
+        .node = node,
+        .input_count = input_count,
+        .inputs = inputs,
+        .output_count = output_count,
+        .outputs = host,
+        .strings = &strings,
+        .random = op_rows[node->op].lowering->random ? next_random(program->session) : 0};
     memset(outputs, 0, (size_t)output_count * sizeof *outputs);
     pum_status status = host ? call_row(program, &call, host, outputs) : PUM_E_MEMORY;
     for (int32_t i = 0; status != PUM_OK && i < output_count; i++)
@@ -113,8 +112,7 @@ pum_status program_row(struct exec_program *program, const struct graph_node *no
 static pum_status step_row(struct exec_program *program, const struct graph_node *node)
 {
     pum_context *context = program->session->context;
-    struct host_tensor *inputs =
-        pum_alloc(context, (size_t)node->input_count + 1, sizeof *inputs);
+    struct host_tensor *inputs = pum_alloc(context, (size_t)node->input_count + 1, sizeof *inputs);
     struct exec_tensor **outputs =
         pum_alloc(context, (size_t)node->output_count + 1, sizeof *outputs);
     pum_status status = inputs && outputs ? PUM_OK : PUM_E_MEMORY;
@@ -158,8 +156,7 @@ pum_status program_step(struct exec_program *program, struct program_part *part)
         return program_sequence_map(program, part);
     case OP_IDENTITY: { /* also of lists and of nothing */
         struct exec_value *to = program_output(program, node, 0);
-        return to ? exec_value_share(program->session->context, to,
-                                     program_input(program, node, 0))
+        return to ? exec_value_share(program->session->context, to, program_input(program, node, 0))
                   : PUM_OK;
     }
     default:

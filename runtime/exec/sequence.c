@@ -123,8 +123,7 @@ static pum_status add_axis(struct host_tensor *tensor, int64_t axis)
     struct shape *shape = &tensor->desc.shape;
     int32_t place;
     if (shape->rank >= PUM_MAX_RANK)
-        return pum_fail(PUM_E_SHAPE, "a stacked tensor would have more than %d axes",
-                        PUM_MAX_RANK);
+        return pum_fail(PUM_E_SHAPE, "a stacked tensor would have more than %d axes", PUM_MAX_RANK);
     if (!shape_axis(axis, shape->rank + 1, &place))
         return pum_fail(PUM_E_SHAPE, "axis %lld of %d", (long long)axis, shape->rank + 1);
     for (int32_t i = shape->rank; i > place; i--)

@@ -55,7 +55,8 @@ static pum_status make_inputs(struct pum_session *session)
     session->values = pum_alloc(session->context, count + 1, sizeof *session->values);
     session->plans =
         pum_alloc(session->context, (size_t)session->max_plans, sizeof *session->plans);
-    return session->inputs && session->descs && session->values && session->plans ? PUM_OK : PUM_E_MEMORY;
+    return session->inputs && session->descs && session->values && session->plans ? PUM_OK
+                                                                                  : PUM_E_MEMORY;
 }
 
 pum_status exec_session_create(struct pum_device *device, struct pum_graph *graph,
@@ -78,8 +79,8 @@ pum_status exec_session_create(struct pum_device *device, struct pum_graph *grap
     session->profile = params->profile;
     session->island = island;
     session->random_seed = params->random_seed;
-    session->max_loop_iterations = params->max_loop_iterations > 0 ? params->max_loop_iterations
-                                                                   : DEFAULT_MAX_ITERATIONS;
+    session->max_loop_iterations =
+        params->max_loop_iterations > 0 ? params->max_loop_iterations : DEFAULT_MAX_ITERATIONS;
     session->progress = params->progress;
     session->progress_user = params->progress_user;
     PUM_TRY_GOTO(graph_clone(graph, &session->graph), fail);

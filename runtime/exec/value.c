@@ -102,8 +102,8 @@ pum_status exec_value_insert(pum_context *context, struct exec_value *value, int
 {
     if (!tensor)
         return PUM_E_MEMORY;
-    pum_status status = pum_grow(context, &value->items, &value->capacity, value->count,
-                                 sizeof *value->items);
+    pum_status status =
+        pum_grow(context, &value->items, &value->capacity, value->count, sizeof *value->items);
     if (status != PUM_OK) {
         exec_tensor_drop(context, &tensor);
         return status;

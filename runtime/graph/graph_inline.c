@@ -2,7 +2,7 @@
  *
  * graph_inline.c - a body's nodes in place of the node that holds it, and a graph's ports replaced:
  * the two edits with which control flow is taken apart (passes/inline_if.c, exec/partition.c).
- * Tests: tests/graph/test_graph_inline.c.
+ * Tests: tests/exec/test_program.c.
  */
 #include "graph/graph.h"
 
@@ -72,9 +72,9 @@ static pum_status copy_node(struct inliner *in, const struct graph_node *from)
         ids[i] = mapped(in, from->inputs[i]);
     for (int32_t i = 0; i < from->output_count; i++)
         ids[from->input_count + i] = mapped(in, from->outputs[i]);
-    int32_t node = graph_add_node(in->graph, from->op, from->name, ids, from->input_count,
-                                  ids + from->input_count, from->output_count, from->attrs,
-                                  from->attr_count);
+    int32_t node =
+        graph_add_node(in->graph, from->op, from->name, ids, from->input_count,
+                       ids + from->input_count, from->output_count, from->attrs, from->attr_count);
     pum_free(in->graph->context, ids);
     return node == GRAPH_NONE ? PUM_E_MEMORY : PUM_OK;
 }

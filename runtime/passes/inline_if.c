@@ -2,7 +2,7 @@
  *
  * inline_if.c - an If whose condition is known becomes the branch that it takes. Exporters write
  * many: on shapes, on a sampling rate, on optional inputs; a plan then holds straight code. Tests:
- * tests/passes/test_inline_if.c.
+ * tests/exec/test_program.c.
  */
 #include "passes/passes.h"
 

@@ -3,7 +3,7 @@
  * need.c - what to do when a shape follows from a value that is not known: look where the value
  * comes from. If it is made of small tensors all the way from graph inputs, a plan can be made for
  * the very values of those inputs ("bound by value"), as it is made for their shapes. Tests:
- * tests/passes/test_need.c.
+ * tests/exec/test_program.c.
  */
 #include "passes/passes.h"
 

@@ -94,8 +94,8 @@ static void find_host_uses(struct plan *plan)
     for (int32_t i = 0; i < plan->graph->output_count; i++) {
         struct plan_value *value =
             &plan->values[plan_resolve(plan, plan->graph->outputs[i], &offset)];
-        if (value->kind == PLAN_VALUE_ACTIVATION && plan->step_count > 0)
-            extend(value, plan->step_count - 1);
+        if (value->kind == PLAN_VALUE_ACTIVATION) /* beyond the last step: none may take it over */
+            extend(value, plan->step_count);
     }
 }
 
@@ -176,7 +176,7 @@ pum_status plan_lay_out(struct plan *plan, const struct base_caps *caps)
         uint64_t alignment =
             caps->storage_alignment > ARENA_ALIGNMENT ? caps->storage_alignment : ARENA_ALIGNMENT;
         status =
-            memory_plan(plan->context, items, count, plan->step_count > 0 ? plan->step_count : 1,
+            memory_plan(plan->context, items, count, plan->step_count + 1,
                         alignment, caps->max_buffer_bytes, &plan->layout);
     }
     for (int32_t v = 0; v < plan->value_count && status == PUM_OK; v++) {

@@ -88,16 +88,16 @@ static pum_attr body_attr(const char *name, pum_graph *body)
 
 static void give_floats(pum_session *s, int32_t index, int64_t count, const float *values)
 {
-    pum_tensor t = {PUM_DTYPE_F32, 1, {count}, (void *)(uintptr_t)values,
-                    (size_t)count * sizeof *values};
+    pum_tensor t = {
+        PUM_DTYPE_F32, 1, {count}, (void *)(uintptr_t)values, (size_t)count * sizeof *values};
     test_must(pum_session_set_input(s, index, &t));
 }
 
 static void give_ints(pum_session *s, int32_t index, int32_t rank, int64_t count,
                       const int64_t *values)
 {
-    pum_tensor t = {PUM_DTYPE_I64, rank, {count}, (void *)(uintptr_t)values,
-                    (size_t)count * sizeof *values};
+    pum_tensor t = {
+        PUM_DTYPE_I64, rank, {count}, (void *)(uintptr_t)values, (size_t)count * sizeof *values};
     test_must(pum_session_set_input(s, index, &t));
 }
 
@@ -139,7 +139,9 @@ static void a_shape_is_an_input(void **state)
     pum_graph *g = open_graph();
     pum_value x = floats_input(g, "x");
     pum_value shape = pum_input(g, "shape", PUM_DTYPE_I64, 1, (int64_t[]){PUM_DIM(g, NULL)});
-    pum_output(g, "y", pum_relu(g, NODE(g, "Reshape", x, NODE(g, "Mul", shape, pum_ints(g, 1, (int64_t[]){1})))));
+    pum_output(
+        g, "y",
+        pum_relu(g, NODE(g, "Reshape", x, NODE(g, "Mul", shape, pum_ints(g, 1, (int64_t[]){1})))));
     pum_session *s = open_session(g, NULL);
     pum_tensor t;
     give_floats(s, 0, 6, (float[]){1, -2, 3, -4, 5, 6});
@@ -371,8 +373,8 @@ static void scans(void **state)
     (void)state;
     pum_graph *g = open_graph(), *b = open_graph();
     pum_value sum = floats_input(g, "sum");
-    pum_value x = pum_input(g, "x", PUM_DTYPE_F32, 2,
-                            (int64_t[]){PUM_DIM(g, NULL), PUM_DIM(g, NULL)});
+    pum_value x =
+        pum_input(g, "x", PUM_DTYPE_F32, 2, (int64_t[]){PUM_DIM(g, NULL), PUM_DIM(g, NULL)});
     pum_value bsum = pum_input_any(b, "sum", PUM_VALUE_TENSOR, PUM_DTYPE_F32);
     pum_value bx = pum_input_any(b, "x", PUM_VALUE_TENSOR, PUM_DTYPE_F32);
     pum_value next = pum_add(b, bsum, bx);
@@ -404,8 +406,8 @@ static void scans(void **state)
     pum_session *s = open_session(g, NULL);
     give_floats(s, 0, 2, (float[]){10, 20});
     float rows[] = {1, 2, 3, 4, 5, 6};
-    test_must(pum_session_set_input(
-        s, 1, &(pum_tensor){PUM_DTYPE_F32, 2, {2, 3}, rows, sizeof rows}));
+    test_must(
+        pum_session_set_input(s, 1, &(pum_tensor){PUM_DTYPE_F32, 2, {2, 3}, rows, sizeof rows}));
     test_must(pum_session_run(s));
     expect_floats(s, 0, 2, (float[]){16, 35});
     expect_floats(s, 1, 6, (float[]){11, 13, 16, 24, 29, 35});
@@ -428,8 +430,7 @@ static void a_loop_that_indexes_settles(void **state)
     pum_output(b, "cond", cond);
     pum_output(b, "s", pum_relu(b, NODE(b, "Slice", bx, start, NODE(b, "Add", start, one))));
     pum_attr attrs[] = {body_attr("body", b), int_attr("captures", 1)};
-    pum_output(g, "y",
-               node(g, "Loop", 3, (pum_value[]){m, PUM_NO_VALUE, x}, 2, attrs));
+    pum_output(g, "y", node(g, "Loop", 3, (pum_value[]){m, PUM_NO_VALUE, x}, 2, attrs));
     pum_graph_destroy(&b);
     pum_session *s = open_session(g, NULL);
     float values[200];
@@ -464,12 +465,16 @@ static void lists(void **state)
     pum_attr axis = int_attr("axis", 0);
     pum_output(g, "list", longer);
     pum_output(g, "length", NODE(g, "SequenceLength", longer));
-    pum_output(g, "first", pum_relu(g, NODE(g, "SequenceAt", longer, pum_constant_copy(g, NULL, PUM_DTYPE_I64, 0, NULL, &(int64_t){-1}, 8))));
+    pum_output(
+        g, "first",
+        pum_relu(g, NODE(g, "SequenceAt", longer,
+                         pum_constant_copy(g, NULL, PUM_DTYPE_I64, 0, NULL, &(int64_t){-1}, 8))));
     pum_output(g, "joined", node(g, "ConcatFromSequence", 1, &longer, 1, &axis));
     pum_output(g, "shorter", NODE(g, "SequenceErase", longer, at));
     pum_session *s = open_session(g, NULL);
     float a[] = {1, 2}, b[] = {-3};
-    pum_tensor items[] = {{PUM_DTYPE_F32, 1, {2}, a, sizeof a}, {PUM_DTYPE_F32, 1, {1}, b, sizeof b}};
+    pum_tensor items[] = {{PUM_DTYPE_F32, 1, {2}, a, sizeof a},
+                          {PUM_DTYPE_F32, 1, {1}, b, sizeof b}};
     test_must(pum_session_set_sequence(s, 0, items, 2));
     give_floats(s, 1, 2, (float[]){-7, 8});
     give_ints(s, 2, 0, 1, (int64_t[]){1});
@@ -532,8 +537,8 @@ static void strings(void **state)
     pum_session *s = open_session(g, NULL);
     char word[] = "pumice";
     const char *words[] = {"lava", word, NULL};
-    test_must(pum_session_set_input(
-        s, 0, &(pum_tensor){PUM_DTYPE_STRING, 1, {3}, words, sizeof words}));
+    test_must(
+        pum_session_set_input(s, 0, &(pum_tensor){PUM_DTYPE_STRING, 1, {3}, words, sizeof words}));
     word[0] = 'x'; /* it was copied */
     give_ints(s, 1, 1, 3, (int64_t[]){1, 2, 0});
     pum_tensor t;
@@ -548,43 +553,53 @@ static void strings(void **state)
 
 /* --- When things go wrong --- */
 
+/* A list of the input's positions, then the same once more, joined: steps alone (drivers do not all
+ * survive it when their own allocations fail). */
+static pum_graph *steps_alone(void)
+{
+    pum_graph *g = open_graph(), *b = open_graph();
+    pum_value x = floats_input(g, "x");
+    pum_output(b, "where",
+               NODE(b, "NonZero", pum_input_any(b, "x", PUM_VALUE_TENSOR, PUM_DTYPE_F32)));
+    pum_value list = NODE(g, "SequenceConstruct", x, x);
+    pum_attr body = body_attr("body", b), axis = int_attr("axis", 1);
+    pum_value wheres = node(g, "SequenceMap", 1, &list, 1, &body);
+    pum_graph_destroy(&b);
+    pum_output(g, "y", node(g, "ConcatFromSequence", 1, &wheres, 1, &axis));
+    test_must(pum_graph_finish(g));
+    return g;
+}
+
 /* Every allocation fails once; nothing leaks, and a run afterwards is right. */
 static void out_of_memory_at_every_point(void **state)
 {
     (void)state;
     float x[] = {-1, 2, 0, 3};
-    for (int64_t at = 1; at < 4000; at++) {
-        pum_graph *g = open_graph();
-        pum_value v = floats_input(g, "x");
-        pum_value where = NODE(g, "NonZero", pum_relu(g, v));
-        pum_output(g, "y", pum_relu(g, NODE(g, "Gather", v, where)));
-        test_must(pum_graph_finish(g));
+    pum_tensor t = {PUM_DTYPE_F32, 1, {4}, x, sizeof x};
+    pum_graph *g = steps_alone();
+    bool enough = false;
+    for (int64_t n = 1; !enough; n++) {
         pum_session *s = NULL;
         int64_t held = counting.held;
-        counting.fail_at = counting.calls + at;
+        counting.fail_at = counting.calls + n;
         pum_status status = pum_session_create(device, g, NULL, &s);
-        pum_tensor t = {PUM_DTYPE_F32, 1, {4}, x, sizeof x};
         if (status == PUM_OK)
             status = pum_session_set_input(s, 0, &t);
         if (status == PUM_OK)
             status = pum_session_run(s);
-        bool done = counting.calls < counting.fail_at;
+        enough = counting.calls < counting.fail_at;
         counting.fail_at = 0;
-        assert_true(status == PUM_OK || status == PUM_E_MEMORY || status == PUM_E_DEVICE_MEMORY ||
-                    status == PUM_E_DRIVER);
-        if (s && status != PUM_OK) {
+        assert_int_equal(status, enough ? PUM_OK : PUM_E_MEMORY);
+        if (s) {
             test_must(pum_session_set_input(s, 0, &t));
             test_must(pum_session_run(s));
-            expect_floats(s, 0, 2, (float[]){2, 3});
+            expect_ints(s, 0, 6, (int64_t[]){0, 1, 3, 0, 1, 3});
         }
         pum_session_destroy(&s);
-        if (status != PUM_OK)
-            assert_true(counting.held <= held + 64); /* pipelines stay in the device's cache */
-        pum_graph_destroy(&g);
-        if (done)
-            return;
+        assert_int_equal(counting.held, held);
+        assert_true(n < 100000);
     }
-    fail_msg("never ran through");
+    pum_graph_destroy(&g);
 }
 
 static void bodies_that_do_not_fit(void **state)
