@@ -128,7 +128,8 @@ pum_status exec_lend_input(struct pum_session *session, int32_t index,
                            const struct host_tensor *tensor);
 
 /* Finds or makes the plan for these input descriptions; not yet real. `data`, by input, is read for
- * inputs that are bound by value; NULL, or NULL entries: not known. OP_NEEDS_DATA: session->need. */
+ * inputs that are bound by value; NULL, or NULL entries: not known. OP_NEEDS_DATA:
+ * session->need. */
 pum_status exec_find_plan(struct pum_session *session, const struct tensor_desc *inputs,
                           const void *const *data, struct exec_plan **out_plan);
 void exec_plan_destroy(struct pum_session *session, struct exec_plan **plan);

@@ -140,7 +140,7 @@ pum_status graph_clone(struct pum_graph *graph, struct pum_graph **out_clone);
  * outlive the graph (the node's attribute sees to it). */
 pum_status graph_inline(struct pum_graph *graph, int32_t index, const struct pum_graph *body,
                         int32_t first_input);
-/* Makes these tensors the graph's inputs (of any type and shape) and outputs, whatever they were. */
+/* Makes these tensors the graph's inputs (of any type and shape) and outputs. */
 pum_status graph_set_ports(struct pum_graph *graph, const int32_t *inputs, int32_t input_count,
                            const int32_t *outputs, int32_t output_count);
 

@@ -13,9 +13,10 @@
 
 pum_status passes_load(struct pum_graph *graph);
 
-/* `values`: by input, the data of those that are bound by value (they become constants; copied), or
- * NULL. OP_NEEDS_DATA: a shape follows from a value; graph->need says which. `inputs`: concrete type and shape of every graph input, in order. After it every tensor in use
- * has a concrete type and shape, and nodes are in topological order. */
+/* `inputs`: concrete type and shape of every graph input, in order. `values`: by input, the data of
+ * those that are bound by value (they become constants; copied), or NULL. After it every tensor in
+ * use has a concrete type and shape, and nodes are in topological order. OP_NEEDS_DATA: a shape
+ * follows from a value; graph->need says which. */
 pum_status passes_bind(struct pum_graph *graph, const struct tensor_desc *inputs,
                        const void *const *values);
 

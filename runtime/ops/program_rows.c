@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * program.c - the row of operators that are no function of tensors: control flow, sequences,
+ * program_rows.c - the row of operators that are no function of tensors: control flow, sequences,
  * optionals. A run carries them out itself (exec/program.c), outside of plans, so neither rule nor
  * reference is asked; the one exception, an If whose condition is known, is replaced by its branch
  * while a plan is made (passes/inline_if.c). Tests: tests/exec/test_program.c.
