@@ -122,16 +122,21 @@ void onnx_give(struct onnx_node *node, pum_attr attr)
     node->attrs[node->attr_count++] = attr;
 }
 
-/* The kind letter that the operator's list has for an attribute; 0 if it is not listed. */
-static char listed_kind(const char *list, const char *name)
+/* The kind letters that the operator's list has for an attribute; NULL if it is not listed. */
+static const char *listed_kinds(const char *list, const char *name)
 {
     size_t length = strlen(name);
 
     for (const char *word = list; *word != '\0'; word += strcspn(word, " "), word += *word == ' ') {
         if (strncmp(word, name, length) == 0 && word[length] == ':')
-            return word[length + 1];
+            return word + length + 1;
     }
-    return 0;
+    return NULL;
+}
+
+static bool is_listed(const char *kinds, char kind)
+{
+    return memchr(kinds, kind, strcspn(kinds, " ")) != NULL;
 }
 
 /* Files before the type field existed leave it out: then the field that is set tells. */
@@ -278,9 +283,12 @@ static pum_status convert_attr(struct onnx_node *node, const Onnx__AttributeProt
                                struct strings *strings)
 {
     const char *name = text_or_empty(proto->name);
-    char listed = listed_kind(node->op->attrs, name);
+    const char *listed = listed_kinds(node->op->attrs, name);
 
-    if (listed == 0)
+    /* How results could share memory with inputs, long ago. */
+    if (listed == NULL && node->reader->opset < 6 && strcmp(name, "consumed_inputs") == 0)
+        return PUM_OK;
+    if (listed == NULL)
         return onnx_fail(node->reader, PUM_E_UNSUPPORTED, "node '%.200s' (%.100s): attribute "
                          "'%.100s' is not supported", node->name, node->op->name, name);
     const Onnx__AttributeProto *from = onnx_resolve_attr(node->reader->scope->call, proto);
@@ -290,10 +298,10 @@ static pum_status convert_attr(struct onnx_node *node, const Onnx__AttributeProt
         return PUM_OK; /* the function's caller leaves it out */
     char kind = stored_kind(from);
     /* An empty list leaves no trace but the type. */
-    if (kind == '?' && strchr("IFS", listed) != NULL &&
+    if (kind == '?' && strchr("IFS", listed[0]) != NULL &&
         from->type == ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__UNDEFINED)
-        kind = listed;
-    if (kind != listed)
+        kind = listed[0];
+    if (!is_listed(listed, kind))
         return wrong_type(node, name);
     if (from->n_ints > INT32_MAX || from->n_floats > INT32_MAX || from->n_strings > INT32_MAX)
         return onnx_refuse(node, "an attribute has too many numbers");

@@ -307,28 +307,40 @@ pum_status onnx_no_value(const struct onnx_node *node, const char *name);
 pum_status onnx_in_body(struct onnx_reader *reader, pum_status status, const char *body,
                         const struct onnx_node *node);
 
-/* --- onnx_upgrade.c, onnx_upgrade_more.c: one function a changed form --- */
+/* A list attribute becomes an input, unless that input is there. */
+void onnx_list_to_input(struct onnx_node *node, const char *name, int32_t index);
+void onnx_axes_to_input(struct onnx_node *node); /* "axes", input 1 */
+
+/* --- onnx_upgrade*.c: one function a changed form --- */
 pum_status onnx_up_axes(struct onnx_node *node);
 pum_status onnx_up_batch_norm(struct onnx_node *node);
 pum_status onnx_up_bias_gelu(struct onnx_node *node);
+pum_status onnx_up_binary(struct onnx_node *node);
 pum_status onnx_up_cast(struct onnx_node *node);
 pum_status onnx_up_cast_like(struct onnx_node *node);
 pum_status onnx_up_clip(struct onnx_node *node);
+pum_status onnx_up_concat(struct onnx_node *node);
 pum_status onnx_up_constant(struct onnx_node *node);
 pum_status onnx_up_constant_of_shape(struct onnx_node *node);
 pum_status onnx_up_dft(struct onnx_node *node);
 pum_status onnx_up_dropout(struct onnx_node *node);
 pum_status onnx_up_fast_gelu(struct onnx_node *node);
 pum_status onnx_up_fused_matmul(struct onnx_node *node);
+pum_status onnx_up_gemm(struct onnx_node *node);
+pum_status onnx_up_group_norm(struct onnx_node *node);
 pum_status onnx_up_layer_norm(struct onnx_node *node);
+pum_status onnx_up_lp_pool(struct onnx_node *node);
 pum_status onnx_up_pad(struct onnx_node *node);
 pum_status onnx_up_prelu(struct onnx_node *node);
 pum_status onnx_up_quick_gelu(struct onnx_node *node);
+pum_status onnx_up_reduce_extreme(struct onnx_node *node);
+pum_status onnx_up_reshape(struct onnx_node *node);
 pum_status onnx_up_resize(struct onnx_node *node);
 pum_status onnx_up_roi_align(struct onnx_node *node);
 pum_status onnx_up_slice(struct onnx_node *node);
 pum_status onnx_up_softmax(struct onnx_node *node);
 pum_status onnx_up_split(struct onnx_node *node);
+pum_status onnx_up_tile(struct onnx_node *node);
 pum_status onnx_up_top_k(struct onnx_node *node);
 pum_status onnx_up_upsample(struct onnx_node *node);
 

@@ -16,7 +16,7 @@ static pum_attr int_attr(const char *name, int64_t value)
 }
 
 /* A list attribute becomes an input, unless that input is there. */
-static void list_to_input(struct onnx_node *node, const char *name, int32_t index)
+void onnx_list_to_input(struct onnx_node *node, const char *name, int32_t index)
 {
     pum_attr list;
 
@@ -25,9 +25,14 @@ static void list_to_input(struct onnx_node *node, const char *name, int32_t inde
 }
 
 /* Squeeze and Unsqueeze before opset 13, ReduceSum before 13, the other reductions before 18. */
+void onnx_axes_to_input(struct onnx_node *node)
+{
+    onnx_list_to_input(node, "axes", 1);
+}
+
 pum_status onnx_up_axes(struct onnx_node *node)
 {
-    list_to_input(node, "axes", 1);
+    onnx_axes_to_input(node);
     return onnx_emit(node, node->op->name);
 }
 
@@ -47,25 +52,19 @@ pum_status onnx_up_clip(struct onnx_node *node)
 /* Before opset 10 starts, ends and axes are attributes. */
 pum_status onnx_up_slice(struct onnx_node *node)
 {
-    list_to_input(node, "starts", 1);
-    list_to_input(node, "ends", 2);
-    list_to_input(node, "axes", 3);
+    onnx_list_to_input(node, "starts", 1);
+    onnx_list_to_input(node, "ends", 2);
+    onnx_list_to_input(node, "axes", 3);
     return onnx_emit(node, "Slice");
 }
 
-/* Before opset 13 the sizes are an attribute. */
-pum_status onnx_up_split(struct onnx_node *node)
-{
-    list_to_input(node, "split", 1);
-    return onnx_emit(node, "Split");
-}
-
-/* Before opset 11 pads and value are attributes. */
+/* Before opset 11 pads and value are attributes; in opset 1 by another name. */
 pum_status onnx_up_pad(struct onnx_node *node)
 {
     pum_attr value;
 
-    list_to_input(node, "pads", 1);
+    onnx_list_to_input(node, "pads", 1);
+    onnx_list_to_input(node, "paddings", 1);
     if (onnx_take(node, "value", &value) && value.f != 0 && onnx_input(node, 2) == PUM_NO_VALUE)
         onnx_set_input(node, 2, onnx_scalar_like(node, value.f, onnx_input(node, 0)));
     return onnx_emit(node, "Pad");
@@ -102,10 +101,13 @@ pum_status onnx_up_top_k(struct onnx_node *node)
     return onnx_emit(node, "TopK");
 }
 
-/* The training form is refused; before opset 14 outputs beyond the first exist in training only. */
+/* The training form is refused. Before opset 7 is_test says so, but by default it is 0, and models
+ * for inference leave it out, too: what is asked for here is inference. Before opset 14 outputs beyond
+ * the first exist in training only. */
 pum_status onnx_up_batch_norm(struct onnx_node *node)
 {
     (void)onnx_take_float(node, "momentum", 0);
+    (void)onnx_take_int(node, "is_test", 0);
     if (onnx_take_int(node, "training_mode", 0) != 0)
         return onnx_refuse(node, "training mode is not supported");
     if (onnx_take_int(node, "spatial", 1) == 0)
@@ -207,7 +209,8 @@ static bool is_empty(const struct onnx_node *node, pum_value value)
            info.dims[0] == 0;
 }
 
-/* Opset 7: scales are an attribute; 9: input 1. Sizes only grow, so rounding down is nearest. */
+/* Opset 1: two factors; 7: scales are an attribute; 9: input 1. Sizes only grow, so rounding down is
+ * nearest. */
 pum_status onnx_up_upsample(struct onnx_node *node)
 {
     pum_graph *graph = node->reader->graph;
@@ -215,6 +218,12 @@ pum_status onnx_up_upsample(struct onnx_node *node)
     pum_value x = onnx_input(node, 0);
     pum_value factors = onnx_input(node, 1);
 
+    if (node->reader->opset < 7) {
+        int64_t count = 4;
+        float two[4] = {1, 1, onnx_take_float(node, "height_scale", 1),
+                        onnx_take_float(node, "width_scale", 1)};
+        factors = pum_constant_copy(graph, NULL, PUM_DTYPE_F32, 1, &count, two, sizeof(two));
+    }
     if (onnx_take(node, "scales", &scales)) {
         int64_t count = scales.count;
         factors = pum_constant_copy(graph, NULL, PUM_DTYPE_F32, 1, &count, scales.floats,

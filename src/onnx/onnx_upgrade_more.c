@@ -199,13 +199,29 @@ pum_status onnx_up_constant_of_shape(struct onnx_node *node)
 }
 
 /* Strings and complex numbers are refused here, so that the message comes on loading. */
+/* Before opset 6 the type is a word. From 19 on saturate speaks of types that Pumice does not have. */
+static int64_t named_type(const char *name)
+{
+    static const char *const names[] = {"",       "FLOAT",  "UINT8",   "INT8",   "UINT16",
+                                        "INT16",  "INT32",  "INT64",   "STRING", "BOOL",
+                                        "FLOAT16", "DOUBLE", "UINT32", "UINT64"};
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        if (strcmp(names[i], name) == 0)
+            return (int64_t)i;
+    }
+    return 0;
+}
+
 pum_status onnx_up_cast(struct onnx_node *node)
 {
-    int64_t to = onnx_take_int(node, "to", 0);
+    pum_attr to = {.name = "to"};
 
-    if (to < 0 || to > INT32_MAX || onnx_dtype((int32_t)to) == PUM_DTYPE_NONE)
+    (void)onnx_take_int(node, "saturate", 1);
+    if (onnx_take(node, "to", &to) && to.kind == PUM_ATTR_STRING)
+        to.i = named_type(to.s);
+    if (to.i < 0 || to.i > INT32_MAX || onnx_dtype((int32_t)to.i) == PUM_DTYPE_NONE)
         return onnx_refuse(node, "the type to cast to is not supported");
-    onnx_give(node, (pum_attr){.name = "to", .kind = PUM_ATTR_INT, .i = to});
+    onnx_give(node, (pum_attr){.name = "to", .kind = PUM_ATTR_INT, .i = to.i});
     return onnx_emit(node, "Cast");
 }
 
@@ -215,6 +231,7 @@ pum_status onnx_up_cast_like(struct onnx_node *node)
 
     if (dtype == PUM_DTYPE_NONE)
         return onnx_refuse(node, "the type of its second input is not known");
+    (void)onnx_take_int(node, "saturate", 1);
     node->input_count = 1;
     onnx_give(node, (pum_attr){.name = "to", .kind = PUM_ATTR_INT, .i = onnx_data_type(dtype)});
     return onnx_emit(node, "Cast");
