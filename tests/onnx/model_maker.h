@@ -83,5 +83,11 @@ void maker_output(struct maker *maker, Onnx__ValueInfoProto *value);
 const uint8_t *maker_pack(struct maker *maker, size_t *out_bytes);
 void maker_write(struct maker *maker, const char *path);
 pum_status maker_read(struct maker *maker, pum_context *context, pum_graph **out_graph);
+/* Reads and computes the model, without inputs; an output's values, as floats. Frees the maker. */
+void maker_expect(struct maker *maker, pum_context *context, int32_t output, int32_t count,
+                  const float *values);
+/* The model must be refused with a message that holds `part`. Frees the maker. */
+void maker_expect_error(struct maker *maker, pum_context *context, pum_status status,
+                        const char *part);
 
 #endif

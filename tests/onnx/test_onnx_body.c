@@ -49,13 +49,7 @@ static pum_graph *read_model(void)
 
 static void expect_error(pum_status status, const char *part)
 {
-    pum_graph *graph;
-    pum_status got = maker_read(&m, context, &graph);
-    if (got != status || strstr(pum_last_error(), part) == NULL)
-        fail_msg("expected %s with '%s', got %s: %s", pum_status_name(status), part,
-                 pum_status_name(got), pum_last_error());
-    assert_null(graph);
-    maker_free(&m);
+    maker_expect_error(&m, context, status, part);
 }
 
 static void add_output(const char *name, int type)
