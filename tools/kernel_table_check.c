@@ -117,7 +117,8 @@ static void check_spec_value(const struct front *front, const struct front_kerne
         report_error(front->path, spec->line,
                      "kernel %s: spec %u %s has the default %u in its SPIR-V, not CHAIN_NONE",
                      kernel->name, spec->id, spec->name, value);
-    if (spec->id > 2 && spec->value_count && value != spec->values[0])
+    bool has_default = spec->value_count > 0 || spec->values[0] != 0;
+    if (spec->id > 2 && has_default && value != spec->values[0])
         report_error(front->path, spec->line,
                      "kernel %s: spec %u %s has the default %u in its SPIR-V, the first value "
                      "declared is %u", kernel->name, spec->id, spec->name, value, spec->values[0]);

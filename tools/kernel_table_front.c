@@ -153,7 +153,7 @@ static struct front_spec *add_spec(const struct reader *reader, const char *name
     return spec;
 }
 
-/* `spec ID NAME *` or `spec ID NAME V | V | V` */
+/* `spec ID NAME *`, `spec ID NAME * DEFAULT` or `spec ID NAME V | V | V` */
 static void read_spec(const struct reader *reader, char *rest)
 {
     int64_t number;
@@ -170,6 +170,10 @@ static void read_spec(const struct reader *reader, char *rest)
         return;
     word = next_word(&rest);
     if (word && strcmp(word, "*") == 0) {
+        word = next_word(&rest);
+        if (word && !take_number(word, 0, UINT32_MAX, &number))
+            fail(reader, "spec: a default is needed behind '*', not", word);
+        spec->values[0] = word ? (uint32_t)number : 0;
         expect_end(reader, rest);
         return;
     }

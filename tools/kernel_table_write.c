@@ -64,7 +64,9 @@ static void write_spec_list(FILE *out, const struct front *front, const struct f
         for (uint32_t k = 0; k < spec->value_count; k++)
             if (spec->values[k] <= most)
                 fprintf(out, "%s%uu", count++ ? ", " : "", spec->values[k]);
-        fprintf(out, "%s}, %u},\n", count ? "" : "0", count);
+        if (count == 0)
+            fprintf(out, "%uu", spec->value_count ? 0 : spec->values[0]);
+        fprintf(out, "}, %u},\n", count);
     }
     fprintf(out, "};\n");
 }

@@ -11,6 +11,7 @@
 #define ELEMENTWISE_F32 1e-5
 #define REDUCTION_F32 1e-4
 #define PRODUCT_F32 1e-4
+#define RECURRENCE_F32 1e-5
 /* Results that are stored in 16 bits: a rounding or two at 2^-11, or 2^-8. */
 #define ANY_F16 2e-3
 #define ANY_BF16 8e-3
@@ -35,7 +36,9 @@ static double tolerance_at(const struct op_row *row, enum pum_dtype dtype, doubl
     double magnitude = fabs(wanted);
     bool half = dtype == PUM_DTYPE_F16 || dtype == PUM_DTYPE_BF16;
     if (half && row->tolerance != OP_EXACT) { /* small results of large sums round with the sum */
-        double base = row->tolerance == OP_PRODUCT ? scale : magnitude;
+        double base = row->tolerance == OP_PRODUCT      ? scale
+                      : row->tolerance == OP_RECURRENCE ? fmax(largest, 1)
+                                                        : magnitude;
         return (dtype == PUM_DTYPE_F16 ? ANY_F16 : ANY_BF16) *
                    fmax(fmax(base, magnitude), 0.01 * largest) +
                6e-8;
@@ -49,6 +52,8 @@ static double tolerance_at(const struct op_row *row, enum pum_dtype dtype, doubl
         return REDUCTION_F32 * fmax(magnitude, 0.1 * largest) + SMALLEST_NORMAL;
     case OP_PRODUCT:
         return PRODUCT_F32 * fmax(scale, magnitude) + SMALLEST_NORMAL;
+    case OP_RECURRENCE:
+        return RECURRENCE_F32 * fmax(largest, 1);
     }
     return 0;
 }

@@ -235,7 +235,7 @@ void kernel_defaults(const struct kernel_row *row, const struct base_caps *caps,
         if (spec->id < 3)
             values[i] = size[spec->id];
         else
-            values[i] = spec->value_count > 0 ? spec->values[0] : 0;
+            values[i] = spec->values[0];
     }
 }
 

@@ -23,7 +23,7 @@ enum kernel_store { STORE_NONE = 0, STORE_F32, STORE_F16, STORE_I32 };
 struct kernel_spec {
     const char *name;        /* "WG_X" */
     uint32_t id;             /* constant_id; 0..2 are the workgroup size */
-    uint32_t values[8];      /* legal values, the default first; none listed: any value */
+    uint32_t values[8];      /* legal values, the default first; none counted: any value */
     uint32_t value_count;
 };
 

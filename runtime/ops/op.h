@@ -65,7 +65,8 @@ enum op_tolerance {
     OP_EXACT,       /* moves or compares: the same bits */
     OP_ELEMENTWISE, /* relative 1e-5 */
     OP_REDUCTION,   /* relative 1e-4 of the largest term */
-    OP_PRODUCT      /* 1e-4 of the sum of absolute products (the reference on absolute inputs) */
+    OP_PRODUCT,     /* 1e-4 of the sum of absolute products (the reference on absolute inputs) */
+    OP_RECURRENCE   /* 1e-5 of the largest result, of 1 at least: what states are rounded to */
 };
 
 struct op_row {

@@ -39,6 +39,7 @@ const struct op_case op_cases[] = {
 #include "ops/cases_vision.inc"
 #include "ops/cases_signal.inc"
 #include "ops/cases_random.inc"
+#include "ops/cases_rnn.inc"
 #undef OP_CASE
 };
 
@@ -242,6 +243,11 @@ static pum_status fill_listed(struct reader *reader, struct base_arena *arena,
     return take(reader, "}") ? PUM_OK : bad(reader, "expected '}'");
 }
 
+static const struct {
+    const char *name;
+    double low, high;
+} ranges[] = {{":pos", 0.1, 4.0}, {":unit", -1.0, 1.0}, {":small", -0.15, 0.15}};
+
 static pum_status take_values(struct reader *reader, struct base_arena *arena,
                               struct op_case_input *input, uint64_t *state)
 {
@@ -260,10 +266,11 @@ static pum_status take_values(struct reader *reader, struct base_arena *arena,
         return fill_range(reader, tensor, state);
     if (*reader->at == ':' && !is_float)
         return bad(reader, "only range() goes with this type");
-    if (take(reader, ":pos") || take(reader, ":unit")) {
-        bool pos = reader->at[-1] == 's';
+    for (size_t r = 0; r < PUM_COUNT_OF(ranges); r++) {
+        if (!take(reader, ranges[r].name))
+            continue;
         for (int64_t i = 0; i < count; i++)
-            tensor_set_f64(tensor, i, uniform(state, pos ? 0.1 : -1.0, pos ? 4.0 : 1.0));
+            tensor_set_f64(tensor, i, uniform(state, ranges[r].low, ranges[r].high));
         return PUM_OK;
     }
     if (take(reader, ":special") || take(reader, ":edge")) {

@@ -11,6 +11,7 @@
  * for floats, [-8,8] (unsigned [0,15]) for integers, 0/1 for bool, words a to h for strings, or
  * from a suffix:
  *   f32[4]:pos          0.1 .. 4             f32[4]:unit    -1 .. 1
+ *   f32[4]:small        -0.15 .. 0.15
  *   i64[4]:range(0,9)   integers, inclusive
  *   f32[4]:special      NaN, +-Inf, +-0, subnormals, large, random
  *   f32[4]:edge         as special, without subnormals (devices may take them for zero)

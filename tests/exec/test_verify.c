@@ -39,6 +39,8 @@ static void tolerances_follow_the_class(void **state)
     assert_true(compare(OP_EXP, 1.0f, 1.00002f, 0) > 1);
     assert_true(compare(OP_MATMUL, 0.0f, 0.0009f, 10) <= 1);
     assert_true(compare(OP_MATMUL, 0.0f, 0.0011f, 10) > 1);
+    assert_true(compare(OP_LSTM, 0.5f, 0.500009f, 0) <= 1);
+    assert_true(compare(OP_LSTM, 0.5f, 0.500012f, 0) > 1);
     assert_true(compare(OP_EXP, NAN, NAN, 0) == 0);
     assert_true(isinf(compare(OP_EXP, 1.0f, NAN, 0)));
     assert_true(isinf(compare(OP_EXP, NAN, 1.0f, 0)));
