@@ -37,8 +37,8 @@ static void cross_entropy(void **state)
     /* Equal scores: every class has a half; log 2 is 0.6931472. */
     op_text_gives(OP_SOFTMAXCROSSENTROPYLOSS, "f32[2,2]={7,7,100,100} i64[2]={0,1}", "outputs=2",
                   "f32[]={0.6931472} f32[2,2]={-0.6931472,-0.6931472,-0.6931472,-0.6931472}");
-    op_text_gives(OP_SOFTMAXCROSSENTROPYLOSS, "f32[2,2]={7,7,0,1.0986123} i64[2]={0,1} f32[2]={1,3}",
-                  "", "f32[]={0.3890482}");
+    op_text_gives(OP_SOFTMAXCROSSENTROPYLOSS,
+                  "f32[2,2]={7,7,0,1.0986123} i64[2]={0,1} f32[2]={1,3}", "", "f32[]={0.3890482}");
 }
 
 int main(void)
