@@ -49,6 +49,14 @@ static enum pum_dtype first_dtype(const struct pum_graph *graph, const struct gr
         return input_dtype(graph, node, 0);
     case OP_TFIDFVECTORIZER:
         return PUM_DTYPE_F32;
+    case OP_QUANTIZELINEAR:
+        if (graph_input_of(graph, node, 2) != NULL)
+            return input_dtype(graph, node, 2);
+        return axes_onnx_dtype(node_int(node, "output_dtype", 2));
+    case OP_DYNAMICQUANTIZELINEAR:
+        return PUM_DTYPE_U8;
+    case OP_DEQUANTIZELINEAR:
+        return input_dtype(graph, node, 1);
     case OP_HANNWINDOW:
     case OP_HAMMINGWINDOW:
     case OP_BLACKMANWINDOW:
