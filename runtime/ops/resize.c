@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * resize.c - Resize: nearest, linear and cubic over any axes, with every coordinate transformation
- * of opset 17. Coordinates are exact fractions where the scale is one. Lowering: resize_lower.c.
+ * resize.c - Resize: its attributes and shapes of opsets 11 to 19 made concrete for one input.
+ * Coordinates are exact fractions where the scale is one. Reference: resize_run.c, lowering:
+ * resize_lower.c.
  * Tests: tests/ops/test_gather_resize.c.
  */
 #include "ops/resize.h"
@@ -34,12 +35,16 @@ static pum_status read_word(const struct graph_node *node, const char *attr, con
     return pum_fail(PUM_E_UNSUPPORTED, "%s '%s' is not supported", attr, name);
 }
 
-enum transform { HALF_PIXEL, PYTORCH, ALIGN, ASYMMETRIC, TF_HALF, TF_CROP };
+enum transform { HALF_PIXEL, PYTORCH, ALIGN, ASYMMETRIC, TF_HALF, TF_CROP, SYMMETRIC };
+enum policy { STRETCH, NOT_LARGER, NOT_SMALLER };
 
 static const struct word transforms[] = {
     {"half_pixel", HALF_PIXEL}, {"pytorch_half_pixel", PYTORCH},   {"align_corners", ALIGN},
     {"asymmetric", ASYMMETRIC}, {"tf_half_pixel_for_nn", TF_HALF}, {"tf_crop_and_resize", TF_CROP},
+    {"half_pixel_symmetric", SYMMETRIC},
 };
+static const struct word policies[] = {
+    {"stretch", STRETCH}, {"not_larger", NOT_LARGER}, {"not_smaller", NOT_SMALLER}};
 static const struct word modes[] = {
     {"nearest", RESIZE_NEAREST}, {"linear", RESIZE_LINEAR}, {"cubic", RESIZE_CUBIC}};
 static const struct word roundings[] = {{"floor", RESIZE_FLOOR},
@@ -101,6 +106,10 @@ static void place_axis(struct resize_axis *axis, uint32_t transform, bool is_fra
         axis->den = 2 * p;
         axis->factor = 1 / scale;
         axis->offset = transform == TF_HALF ? 0.5 / scale : 0.5 / scale - 0.5;
+        if (transform == SYMMETRIC) { /* the middles of input and output meet */
+            axis->add += axis->in * p - axis->out * q;
+            axis->offset += 0.5 * ((double)axis->in - (double)axis->out / scale);
+        }
     }
     int64_t common = divisor(divisor(axis->num, axis->add), axis->den);
     if (axis->exact && common > 1) {
@@ -110,18 +119,32 @@ static void place_axis(struct resize_axis *axis, uint32_t transform, bool is_fra
     }
 }
 
+/* The axes that roi, scales and sizes speak of: attribute axes (opset 18), or all. */
+static pum_status read_axes(const struct graph_node *node, struct resize_plan *plan)
+{
+    bool mask[PUM_MAX_RANK];
+    const int64_t *axes = node_ints(node, "axes", &plan->given_count);
+    if (!axes)
+        plan->given_count = plan->rank;
+    else
+        PUM_TRY(axes_mask(axes, plan->given_count, plan->rank, mask));
+    for (int32_t i = 0; i < plan->given_count; i++)
+        PUM_TRY(axes_one(axes ? axes[i] : i, plan->rank, &plan->given[i]));
+    return PUM_OK;
+}
+
 /* tf_crop_and_resize: roi is given as starts, then ends, as fractions of the axes. */
 static pum_status place_crop(struct op_call *call, struct resize_plan *plan)
 {
     if (!op_has_input(call, 1) ||
-        shape_elements(&call->inputs[1].desc.shape) != 2 * (int64_t)plan->rank)
+        shape_elements(&call->inputs[1].desc.shape) != 2 * (int64_t)plan->given_count)
         return pum_fail(PUM_E_SHAPE, "roi (input 1) does not have two values an axis");
     if (!call->inputs[1].data)
         return op_needs_data(call, 1);
-    for (int32_t i = 0; i < plan->rank; i++) {
-        struct resize_axis *axis = &plan->axes[i];
+    for (int32_t i = 0; i < plan->given_count; i++) {
+        struct resize_axis *axis = &plan->axes[plan->given[i]];
         double start = tensor_get_f64(&call->inputs[1], i);
-        double end = tensor_get_f64(&call->inputs[1], plan->rank + i);
+        double end = tensor_get_f64(&call->inputs[1], plan->given_count + i);
         double last = (double)(axis->in - 1);
         if (!isfinite(start) || !isfinite(end))
             return pum_fail(PUM_E_RANGE, "roi is not finite on axis %d", i);
@@ -143,41 +166,80 @@ static pum_status place_scales(struct op_call *call, struct resize_plan *plan, u
 {
     if (!call->inputs[2].data)
         return op_needs_data(call, 2);
-    for (int32_t i = 0; i < plan->rank; i++) {
-        struct resize_axis *axis = &plan->axes[i];
+    for (int32_t i = 0; i < plan->given_count; i++) {
+        struct resize_axis *axis = &plan->axes[plan->given[i]];
         float scale = (float)tensor_get_f64(&call->inputs[2], i);
         int64_t p, q;
         if (!(scale > 0) || !isfinite(scale))
             return pum_fail(PUM_E_RANGE, "scale %g on axis %d", (double)scale, i);
         float size = (float)axis->in * scale;
-        if (transform == TF_CROP && given(call, 1) == 2 * (int64_t)plan->rank &&
+        if (transform == TF_CROP && given(call, 1) == 2 * (int64_t)plan->given_count &&
             call->inputs[1].data)
-            size *= (float)(tensor_get_f64(&call->inputs[1], plan->rank + i) -
+            size *= (float)(tensor_get_f64(&call->inputs[1], plan->given_count + i) -
                             tensor_get_f64(&call->inputs[1], i));
         if (!(size >= 0) || size > (float)RESIZE_MAX_SIZE)
             return pum_fail(PUM_E_SHAPE, "scale %g on axis %d of size %lld", (double)scale, i,
                             (long long)axis->in);
         axis->out = (int64_t)floorf(size);
         bool is_fraction = scale_fraction(scale, axis->in, axis->out, &p, &q);
+        axis->scale = (double)scale;
         place_axis(axis, transform, is_fraction, p, q, (double)scale);
     }
     return PUM_OK;
 }
 
+/* keep_aspect_ratio_policy: all sizes by the one of their scales that is least, or greatest, which
+ * is the fraction *out_axis's size has. */
+static void keep_ratio(const struct resize_plan *plan, enum policy policy, int64_t *sizes,
+                       int32_t *out_axis)
+{
+    *out_axis = -1;
+    for (int32_t i = 0; i < plan->given_count; i++) {
+        const struct resize_axis *axis = &plan->axes[plan->given[i]];
+        int64_t best_size = *out_axis < 0 ? 0 : sizes[*out_axis];
+        int64_t best_in = *out_axis < 0 ? 1 : plan->axes[plan->given[*out_axis]].in;
+        bool less = sizes[i] * best_in < best_size * axis->in;
+        if (*out_axis < 0 || (policy == NOT_LARGER ? less : sizes[i] * best_in >
+                                                                best_size * axis->in))
+            *out_axis = i;
+    }
+    for (int32_t i = 0, best = *out_axis; i < plan->given_count && best >= 0; i++) {
+        int64_t p = sizes[best], q = plan->axes[plan->given[best]].in;
+        if (i != best && q > 0) /* rounded, halves up */
+            sizes[i] = (2 * plan->axes[plan->given[i]].in * p + q) / (2 * q);
+    }
+}
+
 static pum_status place_sizes(struct op_call *call, struct resize_plan *plan, uint32_t transform)
 {
     int64_t sizes[PUM_MAX_RANK];
-    int32_t count;
+    int32_t count, best = -1;
+    uint32_t policy;
+    PUM_TRY(read_word(call->node, "keep_aspect_ratio_policy", "stretch", policies,
+                      PUM_COUNT_OF(policies), &policy));
     PUM_TRY(axes_input_ints(call, 3, sizes, PUM_MAX_RANK, &count));
-    for (int32_t i = 0; i < plan->rank; i++) {
-        struct resize_axis *axis = &plan->axes[i];
+    for (int32_t i = 0; i < plan->given_count; i++) {
+        const struct resize_axis *axis = &plan->axes[plan->given[i]];
         if (sizes[i] < 0 || sizes[i] > RESIZE_MAX_SIZE || (axis->in == 0 && sizes[i] > 0))
             return pum_fail(PUM_E_SHAPE, "size %lld on axis %d of size %lld", (long long)sizes[i],
-                            i, (long long)axis->in);
+                            plan->given[i], (long long)axis->in);
+    }
+    if (policy != STRETCH)
+        keep_ratio(plan, (enum policy)policy, sizes, &best);
+    for (int32_t i = 0; i < plan->given_count; i++) {
+        struct resize_axis *axis = &plan->axes[plan->given[i]];
+        int64_t p = sizes[i], q = axis->in;
+        if (best >= 0) {
+            q = plan->axes[plan->given[best]].in;
+            p = sizes[best];
+        }
+        if (sizes[i] > RESIZE_MAX_SIZE)
+            return pum_fail(PUM_E_SHAPE, "size %lld on axis %d", (long long)sizes[i],
+                            plan->given[i]);
         axis->out = sizes[i];
+        axis->scale = q > 0 ? (double)p / (double)q : 1;
         if (axis->out > 0)
-            place_axis(axis, transform, true, axis->out, axis->in,
-                       (double)axis->out / (double)axis->in);
+            place_axis(axis, transform, true, p, q, axis->scale);
     }
     return PUM_OK;
 }
@@ -194,8 +256,9 @@ pum_status resize_plan(struct op_call *call, struct resize_plan *out_plan)
                       PUM_COUNT_OF(roundings), &out_plan->rounding));
     PUM_TRY(read_word(node, "coordinate_transformation_mode", "half_pixel", transforms,
                       PUM_COUNT_OF(transforms), &transform));
-    if (node_int(node, "antialias", 0) != 0 || node_attr(node, "axes"))
-        return pum_fail(PUM_E_UNSUPPORTED, "antialias and axes are not supported");
+    PUM_TRY(read_axes(node, out_plan));
+    out_plan->antialias =
+        node_int(node, "antialias", 0) != 0 && out_plan->mode != RESIZE_NEAREST;
     out_plan->exclude_outside = node_int(node, "exclude_outside", 0) != 0;
     out_plan->extrapolates = transform == TF_CROP;
     out_plan->cubic_a = node_float(node, "cubic_coeff_a", -0.75f);
@@ -204,14 +267,19 @@ pum_status resize_plan(struct op_call *call, struct resize_plan *out_plan)
         if (shape->dims[i] > RESIZE_MAX_SIZE)
             return pum_fail(PUM_E_UNSUPPORTED, "axis %d has %lld entries", i,
                             (long long)shape->dims[i]);
-        out_plan->axes[i].in = shape->dims[i];
+        out_plan->axes[i] = (struct resize_axis){.in = shape->dims[i],
+                                                 .out = shape->dims[i],
+                                                 .exact = true,
+                                                 .num = 1,
+                                                 .den = 1,
+                                                 .scale = 1};
     }
     int64_t scales = given(call, 2), sizes = given(call, 3);
-    if ((scales == 0) == (sizes == 0) && shape->rank > 0)
+    if ((scales == 0) == (sizes == 0) && out_plan->given_count > 0)
         return pum_fail(PUM_E_ARGUMENT, "either scales (input 2) or sizes (input 3) is needed");
-    if ((scales > 0 ? scales : sizes) != shape->rank)
+    if ((scales > 0 ? scales : sizes) != out_plan->given_count)
         return pum_fail(PUM_E_SHAPE, "%lld scales and %lld sizes for %d axes", (long long)scales,
-                        (long long)sizes, shape->rank);
+                        (long long)sizes, out_plan->given_count);
     if (scales > 0)
         PUM_TRY(place_scales(call, out_plan, transform));
     else
@@ -235,202 +303,3 @@ pum_status infer_resize(struct op_call *call)
         shape.dims[i] = plan.axes[i].out;
     return axes_output(call, 0, call->inputs[0].desc.dtype, &shape);
 }
-
-/* --- Reference -------------------------------------------------------------------------------- */
-
-#define RESIZE_TAPS 4
-
-/* What one output position takes of an axis. */
-struct resize_taps {
-    int64_t at[RESIZE_TAPS];
-    double weight[RESIZE_TAPS];
-    int32_t count;
-    bool outside; /* the coordinate lies outside [0, in - 1] */
-};
-
-static double cubic_weight(double distance, double a)
-{
-    double d = fabs(distance);
-    if (d <= 1)
-        return ((a + 2) * d - (a + 3)) * d * d + 1;
-    return d < 2 ? ((a * d - 5 * a) * d + 8 * a) * d - 4 * a : 0;
-}
-
-/* Whether nearest goes up from the whole part; the fraction is rest/den or `part`. */
-static bool rounds_up(uint32_t rounding, double part)
-{
-    switch (rounding) {
-    case RESIZE_FLOOR:
-        return false;
-    case RESIZE_CEIL:
-        return part > 0;
-    case RESIZE_PREFER_FLOOR:
-        return part > 0.5;
-    default:
-        return part >= 0.5;
-    }
-}
-
-static void find_taps(const struct resize_plan *plan, const struct resize_axis *axis, int64_t x,
-                      struct resize_taps *out_taps)
-{
-    int64_t whole, first;
-    double part;
-    if (axis->exact) {
-        int64_t v = x * axis->num + axis->add;
-        whole = axes_floor_div(v, axis->den);
-        part = (double)(v - whole * axis->den) / (double)axis->den; /* 1/2 is exact */
-    } else {
-        double v = (double)x * axis->factor + axis->offset;
-        v = fmin(fmax(v, -4e9), 4e9);
-        whole = (int64_t)floor(v);
-        part = v - floor(v);
-    }
-    out_taps->outside = whole < 0 || whole > axis->in - 1 || (whole == axis->in - 1 && part > 0);
-    out_taps->count = plan->mode == RESIZE_NEAREST ? 1 : plan->mode == RESIZE_LINEAR ? 2 : 4;
-    first = whole;
-    if (plan->mode == RESIZE_NEAREST)
-        first += rounds_up(plan->rounding, part);
-    if (plan->mode == RESIZE_CUBIC)
-        first--;
-    double sum = 0;
-    for (int32_t i = 0; i < out_taps->count; i++) {
-        int64_t at = first + i;
-        double weight = 1;
-        if (plan->mode == RESIZE_LINEAR)
-            weight = i == 0 ? 1 - part : part;
-        else if (plan->mode == RESIZE_CUBIC)
-            weight = cubic_weight((double)(at - whole) - part, plan->cubic_a);
-        if (plan->mode == RESIZE_CUBIC && plan->exclude_outside && (at < 0 || at >= axis->in))
-            weight = 0;
-        out_taps->at[i] = axes_max(axes_min(at, axis->in - 1), 0);
-        out_taps->weight[i] = weight;
-        sum += weight;
-    }
-    for (int32_t i = 0; plan->exclude_outside && i < out_taps->count && sum != 0; i++)
-        out_taps->weight[i] /= sum;
-}
-
-/* Taps of all positions of all axes; taps[i] are axis i's. One block, freed through taps[0]. */
-static pum_status make_taps(pum_context *context, const struct resize_plan *plan,
-                            struct resize_taps *taps[PUM_MAX_RANK])
-{
-    int64_t total = 0;
-    for (int32_t i = 0; i < plan->rank; i++)
-        total += plan->axes[i].out;
-    struct resize_taps *next = pum_alloc(context, (size_t)total, sizeof *next);
-    taps[0] = next;
-    if (!next)
-        return PUM_E_MEMORY;
-    for (int32_t i = 0; i < plan->rank; i++) {
-        taps[i] = next;
-        for (int64_t x = 0; x < plan->axes[i].out; x++)
-            find_taps(plan, &plan->axes[i], x, next++);
-    }
-    return PUM_OK;
-}
-
-/* Nearest: every element is one of the input's (or the extrapolation value). */
-static void run_nearest(struct op_call *call, const struct resize_plan *plan,
-                        struct resize_taps *const taps[PUM_MAX_RANK])
-{
-    const struct host_tensor *in = &call->inputs[0];
-    struct host_tensor *out = &call->outputs[0];
-    size_t bytes = pum_dtype_size(in->desc.dtype);
-    int64_t count = shape_elements(&out->desc.shape);
-    for (int64_t i = 0; i < count; i++) {
-        int64_t rest = i, from = 0, stride = 1;
-        bool outside = false;
-        for (int32_t axis = plan->rank - 1; axis >= 0; axis--) {
-            const struct resize_taps *tap = &taps[axis][rest % plan->axes[axis].out];
-            rest /= plan->axes[axis].out;
-            from += tap->at[0] * stride;
-            stride *= plan->axes[axis].in;
-            outside = outside || tap->outside;
-        }
-        if (outside && plan->extrapolates)
-            axes_store_f64(out, i, plan->extrapolation_value);
-        else
-            memcpy((uint8_t *)out->data + (size_t)i * bytes,
-                   (const uint8_t *)in->data + (size_t)from * bytes, bytes);
-    }
-}
-
-/* Applies one axis: from [outer, in, inner] to [outer, out, inner]. */
-static void run_axis(const struct resize_axis *axis, const struct resize_taps *taps, int64_t outer,
-                     int64_t inner, const double *from, double *to)
-{
-    for (int64_t o = 0; o < outer; o++) {
-        for (int64_t x = 0; x < axis->out; x++) {
-            const struct resize_taps *tap = &taps[x];
-            for (int64_t i = 0; i < inner; i++) {
-                double v = 0;
-                for (int32_t k = 0; k < tap->count; k++)
-                    if (tap->weight[k] != 0)
-                        v += tap->weight[k] * from[(o * axis->in + tap->at[k]) * inner + i];
-                *to++ = v;
-            }
-        }
-    }
-}
-
-/* Linear and cubic: one axis after another, in double. */
-static pum_status run_weighted(struct op_call *call, const struct resize_plan *plan,
-                               struct resize_taps *const taps[PUM_MAX_RANK])
-{
-    const struct host_tensor *in = &call->inputs[0];
-    struct host_tensor *out = &call->outputs[0];
-    struct shape shape = in->desc.shape;
-    int64_t count = shape_elements(&shape);
-    double *from = pum_alloc(call->context, (size_t)count, sizeof *from), *to;
-    if (!from)
-        return PUM_E_MEMORY;
-    for (int64_t i = 0; i < count; i++)
-        from[i] = tensor_get_f64(in, i);
-    for (int32_t axis = 0; axis < plan->rank; axis++) {
-        if (resize_is_identity(&plan->axes[axis]))
-            continue;
-        int64_t outer = shape_product(&shape, 0, axis);
-        int64_t inner = shape_product(&shape, axis + 1, shape.rank);
-        shape.dims[axis] = plan->axes[axis].out;
-        to = NULL;
-        if (shape_count(&shape, &count))
-            to = pum_alloc(call->context, (size_t)count, sizeof *to);
-        if (!to) {
-            pum_free(call->context, from);
-            return pum_fail(PUM_E_MEMORY, "no memory to resize axis %d", axis);
-        }
-        run_axis(&plan->axes[axis], taps[axis], outer, inner, from, to);
-        pum_free(call->context, from);
-        from = to;
-    }
-    for (int64_t i = 0; i < count; i++) {
-        int64_t rest = i;
-        bool outside = false;
-        for (int32_t axis = plan->rank - 1; plan->extrapolates && axis >= 0; axis--) {
-            outside = outside || taps[axis][rest % plan->axes[axis].out].outside;
-            rest /= plan->axes[axis].out;
-        }
-        axes_store_f64(out, i, outside ? plan->extrapolation_value : from[i]);
-    }
-    pum_free(call->context, from);
-    return PUM_OK;
-}
-
-pum_status reference_resize(struct op_call *call)
-{
-    struct resize_plan plan;
-    struct resize_taps *taps[PUM_MAX_RANK];
-    pum_status status = PUM_OK;
-    PUM_TRY(resize_plan(call, &plan));
-    if (shape_elements(&call->outputs[0].desc.shape) == 0)
-        return PUM_OK;
-    PUM_TRY(make_taps(call->context, &plan, taps));
-    if (plan.mode == RESIZE_NEAREST)
-        run_nearest(call, &plan, taps);
-    else
-        status = run_weighted(call, &plan, taps);
-    pum_free(call->context, taps[0]);
-    return status;
-}
-OP_LOWER_CHAIN(resize, resize_lower);

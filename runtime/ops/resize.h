@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * resize.h - Resize made concrete for one input shape, shared by its rule and reference (resize.c)
- * and its lowering (resize_lower.c). Tests: tests/ops/test_gather_resize.c.
+ * resize.h - Resize made concrete for one input shape, shared by its rule (resize.c), reference
+ * (resize_run.c) and lowering (resize_lower.c). Tests: tests/ops/test_gather_resize.c.
  */
 #ifndef PUM_OPS_RESIZE_H
 #define PUM_OPS_RESIZE_H
@@ -17,6 +17,7 @@ struct resize_axis {
     bool exact;
     int64_t num, add, den;
     double factor, offset;
+    double scale; /* as given: how far antialias reaches */
 };
 
 struct resize_plan {
@@ -25,7 +26,10 @@ struct resize_plan {
     uint32_t rounding;   /* RESIZE_FLOOR ... of nearest */
     bool exclude_outside;
     bool extrapolates;   /* tf_crop_and_resize: coordinates outside give extrapolation_value */
+    bool antialias;      /* where an axis shrinks */
     double cubic_a, extrapolation_value;
+    int32_t given_count; /* axes that roi, scales and sizes speak of */
+    int32_t given[PUM_MAX_RANK];
     struct resize_axis axes[PUM_MAX_RANK];
 };
 

@@ -88,6 +88,9 @@ pum_status resize_lower(struct lower_call *call)
         return pum_fail(PUM_E_UNSUPPORTED, "no kernel for %s", pum_dtype_name(in->desc.dtype));
     if (shape_elements(&out->desc.shape) == 0)
         return PUM_OK;
+    for (int32_t i = 0; i < plan.rank && plan.antialias; i++)
+        if (plan.axes[i].scale < 1)
+            return pum_fail(PUM_E_UNSUPPORTED, "no kernel for antialias");
     if (plan.extrapolates)
         return pum_fail(PUM_E_UNSUPPORTED, "no kernel for tf_crop_and_resize");
     if (shape_elements(&in->desc.shape) > INT32_MAX || shape_elements(&out->desc.shape) > INT32_MAX)

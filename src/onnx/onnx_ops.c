@@ -158,8 +158,8 @@ static const struct onnx_op default_ops[] = {
     {"Relu", "", NULL, NULL},
     {"Reshape", "allowzero:i shape:I", NULL, onnx_up_reshape},
     {"Resize",
-     "coordinate_transformation_mode:s cubic_coeff_a:f exclude_outside:i extrapolation_value:f "
-     "mode:s nearest_mode:s",
+     "antialias:i axes:I coordinate_transformation_mode:s cubic_coeff_a:f exclude_outside:i "
+     "extrapolation_value:f keep_aspect_ratio_policy:s mode:s nearest_mode:s",
      NULL, onnx_up_resize},
     {"ReverseSequence", "batch_axis:i time_axis:i", NULL, NULL},
     {"RoiAlign",

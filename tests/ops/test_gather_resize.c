@@ -130,12 +130,48 @@ static void lowerings(void **state)
     assert_int_equal(low.status, PUM_E_UNSUPPORTED);
 }
 
+/* Opsets 18 and 19; values by the formulas of ONNX's specification, computed with NumPy. */
+static void resizes_of_today(void **state)
+{
+    (void)state;
+    const char *seven = "f32[7]={1,5,2,8,3,9,4} - - i64[1]={3}";
+    op_text_gives(OP_RESIZE, seven, "mode=linear antialias=1", "f32[3]={2.6875,5.294118,5.6875}");
+    op_text_gives(OP_RESIZE, seven, "mode=linear antialias=1 exclude_outside=1",
+                  "f32[3]={2.928571,5.294118,5.928571}");
+    op_text_gives(OP_RESIZE, seven, "mode=cubic antialias=1",
+                  "f32[3]={2.720175,5.375625,5.922548}");
+    op_text_gives(OP_RESIZE, seven, "mode=cubic antialias=1 exclude_outside=1",
+                  "f32[3]={2.838451,5.271687,6.05474}");
+    op_text_gives(OP_RESIZE, "f32[2]={1,3} - f32[1]={2}", "mode=linear antialias=1",
+                  "f32[4]={1,1.5,2.5,3}");
+    op_text_gives(OP_RESIZE, "f32[3]={1,5,2} - f32[1]={1.5}",
+                  "mode=linear coordinate_transformation_mode=half_pixel_symmetric",
+                  "f32[4]={1,3.666667,4,2}");
+    op_text_gives(OP_RESIZE, "f32[7]={1,5,2,8,3,9,4} - f32[1]={0.6}",
+                  "mode=linear coordinate_transformation_mode=half_pixel_symmetric",
+                  "f32[4]={3,3,3.833333,6.5}");
+    op_text_gives(OP_RESIZE, "i32[2,2]={1,2,3,4} - f32[1]={2}", "axes=[1]",
+                  "i32[2,4]={1,1,2,2,3,3,4,4}");
+    op_text_gives(OP_RESIZE, "i32[2,2]={1,2,3,4} - - i64[2]={3,2}", "axes=[-1,0]",
+                  "i32[2,3]={1,1,2,3,3,4}");
+    op_text_gives(OP_RESIZE, "i32[2,4]={1,2,3,4,5,6,7,8} - - i64[2]={1,8}",
+                  "keep_aspect_ratio_policy=not_larger", "i32[1,2]={1,3}");
+    op_text_gives(OP_RESIZE, "i32[1,3]={1,2,3} - - i64[2]={2,4}",
+                  "keep_aspect_ratio_policy=not_smaller",
+                  "i32[2,6]={1,1,2,2,3,3,1,1,2,2,3,3}");
+    op_text_fails(OP_RESIZE, "f32[2,2] - f32[2]={1,2}", "axes=[1]", PUM_E_SHAPE, "for 1 axes");
+    op_text_fails(OP_RESIZE, "f32[2,2] - f32[1]={2}", "axes=[2]", PUM_E_SHAPE, "axis 2");
+    op_text_fails(OP_RESIZE, "f32[2] - - i64[1]={2}", "keep_aspect_ratio_policy=best",
+                  PUM_E_UNSUPPORTED, "best");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(gathers),
         cmocka_unit_test(scatters),
         cmocka_unit_test(resizes),
+        cmocka_unit_test(resizes_of_today),
         cmocka_unit_test(lowerings),
     };
     return cmocka_run_group_tests(tests, op_text_setup, op_text_teardown);
