@@ -52,6 +52,23 @@ pum_status image_save_png(const struct image *image, const char *path, struct fa
 pum_status image_resize(const struct image *source, int32_t width, int32_t height,
                         struct image *out, struct fault *fault);
 
+/* Kernels of image_resample, numbered as Pillow and preprocessor_config.json number them. */
+enum image_kernel {
+    IMAGE_NEAREST = 0,
+    IMAGE_LANCZOS,
+    IMAGE_BILINEAR,
+    IMAGE_BICUBIC,
+    IMAGE_BOX,
+    IMAGE_HAMMING
+};
+
+/* "bilinear" and so on. */
+bool image_kernel_find(const char *name, enum image_kernel *out_kernel);
+
+/* Resizes byte for byte as Pillow's Image.resize does. */
+pum_status image_resample(const struct image *source, int32_t width, int32_t height,
+                          enum image_kernel kernel, struct image *out, struct fault *fault);
+
 /* Turns anticlockwise by quarters (0..3) into a new picture. */
 pum_status image_turn(const struct image *source, int32_t quarters, struct image *out,
                       struct fault *fault);
