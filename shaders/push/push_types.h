@@ -9,10 +9,12 @@
 #define push_uint uint
 #define push_int int
 #define push_float float
+#define PUSH_STRUCT(name) name /* a member that is a struct */
 #else
 #include <stdint.h>
 typedef uint32_t push_uint;
 typedef int32_t push_int;
 typedef float push_float;
+#define PUSH_STRUCT(name) struct name
 #endif
 #endif

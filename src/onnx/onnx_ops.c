@@ -112,6 +112,7 @@ static const struct onnx_op default_ops[] = {
     {"LpNormalization", "axis:i p:i", NULL, NULL},
     {"LpPool", POOL "p:if", NULL, onnx_up_lp_pool},
     {"MatMul", "", NULL, NULL},
+    {"MatMulInteger", "", NULL, NULL},
     {"Max", "", NULL, NULL},
     {"MaxPool", POOL "storage_order:i", NULL, NULL},
     {"MaxRoiPool", "pooled_shape:I spatial_scale:f", NULL, NULL},
@@ -137,6 +138,7 @@ static const struct onnx_op default_ops[] = {
     {"PRelu", "", NULL, onnx_up_prelu},
     {"Pad", "mode:s paddings:I pads:I value:f", NULL, onnx_up_pad},
     {"Pow", OLD_BROADCAST, NULL, onnx_up_binary},
+    {"QLinearMatMul", "", NULL, NULL},
     {"QuantizeLinear", "axis:i block_size:i output_dtype:i saturate:i", NULL, NULL},
     {"RNN", RECURRENT, NULL, NULL},
     {"RandomNormal", "dtype:i mean:f scale:f seed:f shape:I", NULL, NULL},
@@ -229,11 +231,16 @@ static const struct onnx_op default_ops[] = {
 /* ONNX Runtime's own domain, as its optimizer and many exporters write it. */
 static const struct onnx_op microsoft_ops[] = {
     {"BiasGelu", "", NULL, onnx_up_bias_gelu},
+    {"DequantizeLinear", "axis:i block_size:i", NULL, NULL},
+    {"DynamicQuantizeMatMul", "", NULL, onnx_up_dynamic_quantize_matmul},
     {"FastGelu", "", NULL, onnx_up_fast_gelu},
     {"FusedMatMul", "alpha:f transA:i transB:i transBatchA:i transBatchB:i", NULL,
      onnx_up_fused_matmul},
     {"Gelu", "", NULL, NULL},
     {"LayerNormalization", "axis:i epsilon:f stash_type:i", NULL, onnx_up_layer_norm},
+    {"MatMulIntegerToFloat", "", NULL, NULL},
+    {"QGemm", "alpha:f transA:i transB:i", NULL, NULL},
+    {"QuantizeLinear", "axis:i block_size:i output_dtype:i saturate:i", NULL, NULL},
     {"QuickGelu", "alpha:f", NULL, onnx_up_quick_gelu},
 };
 

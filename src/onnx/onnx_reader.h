@@ -324,6 +324,7 @@ pum_status onnx_up_constant(struct onnx_node *node);
 pum_status onnx_up_constant_of_shape(struct onnx_node *node);
 pum_status onnx_up_dft(struct onnx_node *node);
 pum_status onnx_up_dropout(struct onnx_node *node);
+pum_status onnx_up_dynamic_quantize_matmul(struct onnx_node *node);
 pum_status onnx_up_fast_gelu(struct onnx_node *node);
 pum_status onnx_up_fused_matmul(struct onnx_node *node);
 pum_status onnx_up_gemm(struct onnx_node *node);
