@@ -84,6 +84,8 @@ pum_status exec_session_create(struct pum_device *device, struct pum_graph *grap
     session->progress = params->progress;
     session->progress_user = params->progress_user;
     PUM_TRY_GOTO(graph_clone(graph, &session->graph), fail);
+    if (params->rows_follow)
+        PUM_TRY_GOTO(pass_rows_follow(session->graph), fail);
     PUM_TRY_GOTO(passes_load(session->graph), fail);
     for (int32_t i = 0; i < session->graph->tensor_count; i++)
         session->graph->tensors[i].base_id = session->graph->tensors[i].data ? i : -1;
