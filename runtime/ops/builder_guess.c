@@ -197,6 +197,9 @@ static int32_t first_rank(const struct pum_graph *graph, const struct graph_node
                                                                                          : second;
     case OP_STRINGCONCAT:
         return broadcast_rank(graph, node);
+    case OP_RNN:
+    case OP_GRU:
+    case OP_LSTM:
     case OP_STFT:
     case OP_ROIALIGN:
     case OP_MAXROIPOOL:
@@ -237,6 +240,7 @@ static int32_t first_rank(const struct pum_graph *graph, const struct graph_node
     case OP_STRINGSPLIT:
         return plus(rank, 1, 0);
     case OP_GATHERND:
+    case OP_EINSUM:
         return UNKNOWN_RANK;
     default:
         return rank;

@@ -34,6 +34,7 @@ const struct op_case op_cases[] = {
 #include "ops/cases_resize.inc"
 #include "ops/cases_quantize.inc"
 #include "ops/cases_loss.inc"
+#include "ops/cases_einsum.inc"
 #include "ops/cases_select.inc"
 #include "ops/cases_string.inc"
 #include "ops/cases_vision.inc"
@@ -393,8 +394,9 @@ static pum_status take_attr(struct reader *reader, struct base_arena *arena, pum
     if (take(reader, "{"))
         return take_texts(reader, arena, attr);
     length = strcspn(reader->at, " ");
-    bool number = isdigit((unsigned char)reader->at[0]) ||
-                  (strchr("+-.", reader->at[0]) && reader->at[0] != '\0');
+    const char *digits = reader->at + (strchr("+-", reader->at[0]) && reader->at[0] != '\0');
+    bool number = isdigit((unsigned char)digits[0]) ||
+                  (digits[0] == '.' && isdigit((unsigned char)digits[1]));
     if (!number) {
         attr->kind = PUM_ATTR_STRING;
         attr->s = take_text(reader, arena, " ");

@@ -69,6 +69,7 @@ static const struct onnx_op default_ops[] = {
     {"Div", OLD_BROADCAST, NULL, onnx_up_binary},
     {"Dropout", "is_test:i ratio:f seed:i", NULL, onnx_up_dropout},
     {"DynamicQuantizeLinear", "", NULL, NULL},
+    {"Einsum", "equation:s", NULL, NULL},
     {"Elu", "alpha:f", NULL, NULL},
     {"Equal", OLD_BROADCAST, NULL, onnx_up_binary},
     {"Erf", "", NULL, NULL},
