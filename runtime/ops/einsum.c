@@ -2,7 +2,8 @@
  *
  * einsum.c - Einsum: the sum over all labels that the output does not name of the product of all
  * inputs. The reference walks through every combination of labels; plans turn float equations into
- * Transpose, ReduceSum, MatMul and Mul first (passes/expand_einsum.c). Tests: tests/ops/test_einsum.c.
+ * Transpose, ReduceSum, MatMul and Mul first (passes/expand_einsum.c).
+ * Tests: tests/ops/test_einsum.c.
  */
 #include "ops/einsum.h"
 

@@ -2,8 +2,8 @@
  *
  * expand_einsum.c - Einsum over floats as ReduceSum, Transpose, Reshape, MatMul and Mul: two inputs
  * are joined at a time, from the left. Shared labels that nothing needs any more are a product's
- * inner axes, those that are needed its batch axes. An equation that does not go through this way (a
- * diagonal, a broadcast sum, more axes than there are) stays as it is, and is the host's.
+ * inner axes, those that are needed its batch axes. An equation that does not go through this way
+ * (a diagonal, a broadcast sum, more axes than there are) stays as it is, and is the host's.
  * Tests: tests/ops/test_einsum.c.
  */
 #include "ops/einsum.h"
