@@ -18,7 +18,7 @@ static pum_status check_npy(struct cli *cli, const struct cli_model *model,
     char wants[256], has[256];
     cli_port_text(model, port, wants, sizeof(wants));
     cli_tensor_text(tensor, has, sizeof(has));
-    if (tensor->dtype != port->dtype)
+    if (port->dtype != PUM_DTYPE_NONE && tensor->dtype != port->dtype)
         return fault_set(&cli->fault, PUM_E_TYPE,
                          "%s: input '%s' is %s, the file has %s; save a.astype(np.%s)", path,
                          port->name, wants, has, pum_dtype_name(port->dtype));
@@ -82,9 +82,9 @@ static void store_pixels(const struct image *image, const struct picture_layout 
     for (size_t i = 0; i < count; i++) {
         const uint8_t *p = image->rgb + i * 3;
         for (size_t c = 0; c < channels; c++) {
-            float value = channels == 3 ? (float)p[c]
-                                        : 0.299f * (float)p[0] + 0.587f * (float)p[1] +
-                                              0.114f * (float)p[2];
+            float value = channels == 3
+                              ? (float)p[c]
+                              : 0.299f * (float)p[0] + 0.587f * (float)p[1] + 0.114f * (float)p[2];
             size_t at = last ? i * channels + c : c * count + i;
             if (tensor->dtype == PUM_DTYPE_F32)
                 ((float *)tensor->data)[at] = value / 255;
@@ -122,8 +122,8 @@ pum_status cli_picture_tensor(struct cli *cli, const struct cli_model *model,
     tensor.dims[layout.channel] = layout.channels;
     tensor.dims[layout.height] = height;
     tensor.dims[layout.width] = width;
-    tensor.size_bytes = (size_t)width * (size_t)height * (size_t)layout.channels *
-                        pum_dtype_size(port->dtype);
+    tensor.size_bytes =
+        (size_t)width * (size_t)height * (size_t)layout.channels * pum_dtype_size(port->dtype);
     tensor.data = malloc(tensor.size_bytes);
     if (tensor.data != NULL)
         store_pixels(&sized, &layout, &tensor);
@@ -147,6 +147,19 @@ static bool is_npy(const char *path)
     return length > 4 && strcmp(path + length - 4, ".npy") == 0;
 }
 
+/* Takes the tensor over, also on failure. */
+static pum_status add_item(struct cli *cli, struct cli_list *list, pum_tensor *tensor)
+{
+    pum_tensor *items = realloc(list->items, ((size_t)list->count + 1) * sizeof(*items));
+    if (items == NULL) {
+        free(tensor->data);
+        return fault_set(&cli->fault, PUM_E_MEMORY, "out of memory");
+    }
+    list->items = items;
+    items[list->count++] = *tensor;
+    return PUM_OK;
+}
+
 pum_status cli_model_take_files(struct cli *cli, struct cli_model *model,
                                 const struct option_words *words)
 {
@@ -157,7 +170,7 @@ pum_status cli_model_take_files(struct cli *cli, struct cli_model *model,
         if (status != PUM_OK)
             return status;
         const pum_port_info *port = &model->inputs[index];
-        if (model->tensors[index].dtype != PUM_DTYPE_NONE)
+        if (port->kind != PUM_VALUE_SEQUENCE && model->tensors[index].dtype != PUM_DTYPE_NONE)
             return fault_set(&cli->fault, PUM_E_ARGUMENT, "input '%s' is given twice", port->name);
         pum_tensor tensor = {0};
         if (is_npy(path)) {
@@ -171,7 +184,12 @@ pum_status cli_model_take_files(struct cli *cli, struct cli_model *model,
             free(tensor.data);
             return status;
         }
-        model->tensors[index] = tensor;
+        if (port->kind == PUM_VALUE_SEQUENCE)
+            status = add_item(cli, &model->lists[index], &tensor);
+        else
+            model->tensors[index] = tensor;
+        if (status != PUM_OK)
+            return status;
     }
     return PUM_OK;
 }
@@ -225,7 +243,9 @@ pum_status cli_model_fill_random(struct cli *cli, struct cli_model *model, uint6
         uint64_t state = seed + (uint64_t)i;
         bool floats = tensor->dtype == PUM_DTYPE_F32 || tensor->dtype == PUM_DTYPE_F64 ||
                       tensor->dtype == PUM_DTYPE_F16 || tensor->dtype == PUM_DTYPE_BF16;
-        if (floats)
+        if (tensor->dtype == PUM_DTYPE_STRING) /* NULL is "" */
+            memset(tensor->data, 0, tensor->size_bytes);
+        else if (floats)
             fill_floats(tensor, &state);
         else
             fill_integers(tensor, &state);

@@ -20,7 +20,9 @@ static pum_status read_ports(struct cli *cli, struct cli_model *model)
     model->inputs = calloc((size_t)model->input_count + 1, sizeof(*model->inputs));
     model->outputs = calloc((size_t)model->output_count + 1, sizeof(*model->outputs));
     model->tensors = calloc((size_t)model->input_count + 1, sizeof(*model->tensors));
-    if (model->inputs == NULL || model->outputs == NULL || model->tensors == NULL)
+    model->lists = calloc((size_t)model->input_count + 1, sizeof(*model->lists));
+    if (model->inputs == NULL || model->outputs == NULL || model->tensors == NULL ||
+        model->lists == NULL)
         return fault_set(&cli->fault, PUM_E_MEMORY, "%s: out of memory", model->path);
     pum_status status = PUM_OK;
     for (int32_t i = 0; i < model->input_count && status == PUM_OK; i++)
@@ -40,8 +42,8 @@ bool cli_is_folder(const char *path)
 static pum_status open_graph(struct cli *cli, struct cli_model *model)
 {
     if (!cli_is_folder(model->path))
-        return fault_from_library(
-            &cli->fault, pum_onnx_open(cli->context, model->path, NULL, &model->graph));
+        return fault_from_library(&cli->fault,
+                                  pum_onnx_open(cli->context, model->path, NULL, &model->graph));
     struct arch_model arch;
     pum_status status = arch_open(cli->context, model->path, NULL, &arch, &cli->fault);
     model->graph = arch.graph;
@@ -64,6 +66,12 @@ void cli_model_close(struct cli_model *model)
 {
     for (int32_t i = 0; i < model->input_count && model->tensors != NULL; i++)
         free(model->tensors[i].data);
+    for (int32_t i = 0; i < model->input_count && model->lists != NULL; i++) {
+        for (int32_t k = 0; k < model->lists[i].count; k++)
+            free(model->lists[i].items[k].data);
+        free(model->lists[i].items);
+    }
+    free(model->lists);
     free(model->inputs);
     free(model->outputs);
     free(model->tensors);
@@ -87,7 +95,9 @@ const char *cli_port_text(const struct cli_model *model, const pum_port_info *po
                           size_t room)
 {
     text[0] = '\0';
-    append(text, room, "%s [", pum_dtype_name(port->dtype));
+    if (port->kind != PUM_VALUE_TENSOR)
+        append(text, room, port->kind == PUM_VALUE_SEQUENCE ? "list of " : "optional ");
+    append(text, room, "%s [", port->dtype == PUM_DTYPE_NONE ? "any" : pum_dtype_name(port->dtype));
     for (int32_t i = 0; i < port->rank; i++) {
         if (port->dims[i] < 0)
             append(text, room, "%s%s", i > 0 ? ", " : "",
@@ -252,13 +262,12 @@ static int64_t guess_dim(const pum_port_info *port, int32_t axis)
     return axis == (channels_last ? 3 : 1) ? 3 : 224;
 }
 
-pum_status cli_model_guess_shapes(struct cli *cli, struct cli_model *model, char *text,
-                                  size_t room)
+pum_status cli_model_guess_shapes(struct cli *cli, struct cli_model *model, char *text, size_t room)
 {
     text[0] = '\0';
     for (int32_t i = 0; i < model->input_count; i++) {
         const pum_port_info *port = &model->inputs[i];
-        if (model->tensors[i].dtype != PUM_DTYPE_NONE)
+        if (model->tensors[i].dtype != PUM_DTYPE_NONE || port->kind != PUM_VALUE_TENSOR)
             continue;
         if (port->rank < 0)
             return fault_set(&cli->fault, PUM_E_ARGUMENT,
@@ -286,7 +295,7 @@ pum_status cli_model_guess_shapes(struct cli *cli, struct cli_model *model, char
 pum_status cli_model_check_inputs(struct cli *cli, const struct cli_model *model)
 {
     for (int32_t i = 0; i < model->input_count; i++) {
-        if (model->tensors[i].dtype != PUM_DTYPE_NONE)
+        if (model->tensors[i].dtype != PUM_DTYPE_NONE || model->inputs[i].kind != PUM_VALUE_TENSOR)
             continue;
         char list[640];
         list_inputs(model, list, sizeof(list));
@@ -298,16 +307,50 @@ pum_status cli_model_check_inputs(struct cli *cli, const struct cli_model *model
     return PUM_OK;
 }
 
+static pum_status give_input(const struct cli_model *model, int32_t index, pum_session *session)
+{
+    if (model->tensors[index].dtype != PUM_DTYPE_NONE)
+        return pum_session_set_input(session, index, &model->tensors[index]);
+    if (model->inputs[index].kind == PUM_VALUE_SEQUENCE)
+        return pum_session_set_sequence(session, index, model->lists[index].items,
+                                        model->lists[index].count);
+    return pum_session_set_none(session, index);
+}
+
+pum_status cli_model_give(struct cli *cli, const struct cli_model *model, pum_session *session)
+{
+    pum_status status = PUM_OK;
+    for (int32_t i = 0; i < model->input_count && status == PUM_OK; i++)
+        status = give_input(model, i, session);
+    return fault_from_library(&cli->fault, status);
+}
+
+pum_status cli_model_plan(struct cli *cli, struct cli_model *model, pum_session *session,
+                          pum_plan_info *out_plan)
+{
+    pum_status status = pum_session_plan(session, model->tensors, model->input_count, out_plan);
+    if (status != PUM_E_STATE)
+        return fault_from_library(&cli->fault, status);
+    status = cli_model_fill_random(cli, model, 1);
+    if (status == PUM_OK)
+        status = cli_model_give(cli, model, session);
+    if (status == PUM_OK)
+        status = fault_from_library(&cli->fault, pum_session_run(session));
+    if (status == PUM_OK)
+        status = fault_from_library(&cli->fault, pum_session_plan(session, NULL, 0, out_plan));
+    return status;
+}
+
 json_t *cli_json_port(const struct cli_model *model, const pum_port_info *port)
 {
+    static const char *const kinds[] = {"tensor", "list", "optional"};
     json_t *dims = json_array();
     for (int32_t i = 0; i < port->rank; i++)
-        json_array_append_new(dims,
-                              port->dims[i] < 0 ? cli_json_text(pum_graph_symbol_name(
-                                                      model->graph, port->dims[i]))
-                                                : json_integer(port->dims[i]));
-    return json_pack("{s:o, s:s, s:o}", "name", cli_json_text(port->name), "type",
-                     pum_dtype_name(port->dtype), "shape", dims);
+        json_array_append_new(dims, port->dims[i] < 0 ? cli_json_text(pum_graph_symbol_name(
+                                                            model->graph, port->dims[i]))
+                                                      : json_integer(port->dims[i]));
+    return json_pack("{s:o, s:s, s:s, s:o}", "name", cli_json_text(port->name), "kind",
+                     kinds[port->kind], "type", pum_dtype_name(port->dtype), "shape", dims);
 }
 
 json_t *cli_json_dims(const pum_tensor *tensor)

@@ -10,12 +10,19 @@
 
 #include <pumice/pumice_onnx.h>
 
+/* What an input that is a list was given. */
+struct cli_list {
+    pum_tensor *items; /* owned, as their data */
+    int32_t count;
+};
+
 struct cli_model {
     const char *path;
     pum_graph *graph;
     pum_port_info *inputs, *outputs;
     int32_t input_count, output_count;
-    pum_tensor *tensors; /* one an input; dtype NONE: not given. Data is owned, may be NULL */
+    pum_tensor *tensors;    /* one an input; dtype NONE: not given. Data is owned, may be NULL */
+    struct cli_list *lists; /* one an input */
 };
 
 bool cli_is_folder(const char *path);
@@ -49,8 +56,17 @@ pum_status cli_model_take_files(struct cli *cli, struct cli_model *model,
 /* Fills tensors without data with random values: floats in [-1, 1), integers 0 and 1. */
 pum_status cli_model_fill_random(struct cli *cli, struct cli_model *model, uint64_t seed);
 
-/* An error that lists the model's inputs, if one has no tensor. */
+/* An error that lists the model's inputs, if one has no tensor (lists may be empty, optionals
+ * absent). */
 pum_status cli_model_check_inputs(struct cli *cli, const struct cli_model *model);
+
+/* Hands all inputs to a session. */
+pum_status cli_model_give(struct cli *cli, const struct cli_model *model, pum_session *session);
+
+/* The plan for the inputs' shapes. Where shapes follow from data the model is run for it, on random
+ * values where there are none. */
+pum_status cli_model_plan(struct cli *cli, struct cli_model *model, pum_session *session,
+                          pum_plan_info *out_plan);
 
 /* The dims as a JSON list; symbols by name. */
 json_t *cli_json_port(const struct cli_model *model, const pum_port_info *port);

@@ -120,8 +120,9 @@ static bool is_taken(const struct cli_model *model, int32_t index, const char *n
     return false;
 }
 
-char *cli_output_name(const struct cli_model *model, int32_t index)
+char *cli_result_name(const struct cli_model *model, const struct cli_result *result)
 {
+    int32_t index = result->output;
     char name[MAX_NAME + 1], other[MAX_NAME + 1], numbered[MAX_NAME + 32];
     clean_name(model->outputs[index].name, name);
     int32_t twins_before = 0;
@@ -136,7 +137,9 @@ char *cli_output_name(const struct cli_model *model, int32_t index)
         left -= !is_taken(model, index, numbered);
     }
     char *file = NULL;
-    return asprintf(&file, "%s.npy", numbered) < 0 ? NULL : file;
+    int used = result->item < 0 ? asprintf(&file, "%s.npy", numbered)
+                                : asprintf(&file, "%s_%d.npy", numbered, result->item);
+    return used < 0 ? NULL : file;
 }
 
 /* Makes the folder and its parents; *out_made tells whether the last one is new. */
@@ -168,17 +171,18 @@ static pum_status make_folder(struct cli *cli, const char *folder, bool *out_mad
     return status;
 }
 
-static pum_status write_one(struct cli *cli, const struct cli_model *model, int32_t index,
-                            const pum_tensor *tensor, const char *folder, struct out_file *file)
+static pum_status write_one(struct cli *cli, const struct cli_model *model,
+                            const struct cli_result *result, const char *folder,
+                            struct out_file *file)
 {
-    char *name = cli_output_name(model, index), *path = NULL;
+    char *name = cli_result_name(model, result), *path = NULL;
     if (name == NULL || asprintf(&path, "%s/%s", folder, name) < 0) {
         free(name);
         return fault_set(&cli->fault, PUM_E_MEMORY, "out of memory");
     }
     pum_status status = out_file_begin(file, path, &cli->fault);
     if (status == PUM_OK)
-        status = npy_write(file, tensor, &cli->fault);
+        status = npy_write(file, &result->tensor, &cli->fault);
     if (status == PUM_OK)
         status = out_file_finish(file, &cli->fault);
     free(name);
@@ -186,22 +190,56 @@ static pum_status write_one(struct cli *cli, const struct cli_model *model, int3
     return status;
 }
 
-pum_status cli_write_outputs(struct cli *cli, const struct cli_model *model,
-                             const pum_tensor *tensors, const char *folder)
+pum_status cli_write_results(struct cli *cli, const struct cli_model *model,
+                             const struct cli_results *results, const char *folder)
 {
     bool made = false;
-    struct out_file *files = calloc((size_t)model->output_count + 1, sizeof(*files));
+    struct out_file *files = calloc((size_t)results->count + 1, sizeof(*files));
     if (files == NULL)
         return fault_set(&cli->fault, PUM_E_MEMORY, "out of memory");
     pum_status status = make_folder(cli, folder, &made);
-    for (int32_t i = 0; i < model->output_count && status == PUM_OK; i++)
-        status = write_one(cli, model, i, &tensors[i], folder, &files[i]);
-    for (int32_t i = 0; i < model->output_count && status == PUM_OK; i++)
+    for (int32_t i = 0; i < results->count && status == PUM_OK; i++)
+        status = write_one(cli, model, &results->items[i], folder, &files[i]);
+    for (int32_t i = 0; i < results->count && status == PUM_OK; i++)
         status = out_file_publish(&files[i], &cli->fault);
-    for (int32_t i = 0; i < model->output_count; i++)
+    for (int32_t i = 0; i < results->count; i++)
         out_file_end(&files[i]);
     if (status != PUM_OK && made)
         rmdir(folder); /* only if it is empty */
     free(files);
+    return status;
+}
+
+static pum_status add_result(struct cli *cli, struct cli_results *results, int32_t output,
+                             int32_t item, const pum_tensor *tensor)
+{
+    struct cli_result *items =
+        realloc(results->items, ((size_t)results->count + 1) * sizeof(*items));
+    if (items == NULL)
+        return fault_set(&cli->fault, PUM_E_MEMORY, "out of memory");
+    results->items = items;
+    items[results->count++] = (struct cli_result){output, item, *tensor};
+    return PUM_OK;
+}
+
+pum_status cli_collect_results(struct cli *cli, const struct cli_model *model, pum_session *session,
+                               struct cli_results *out_results)
+{
+    pum_status status = PUM_OK;
+    *out_results = (struct cli_results){0};
+    for (int32_t i = 0; i < model->output_count && status == PUM_OK; i++) {
+        pum_value_kind kind;
+        int32_t count;
+        status =
+            fault_from_library(&cli->fault, pum_session_get_output_kind(session, i, &kind, &count));
+        for (int32_t k = 0; status == PUM_OK && k < count; k++) {
+            pum_tensor tensor;
+            status = fault_from_library(&cli->fault,
+                                        pum_session_get_output_item(session, i, k, &tensor));
+            if (status == PUM_OK)
+                status =
+                    add_result(cli, out_results, i, kind == PUM_VALUE_SEQUENCE ? k : -1, &tensor);
+        }
+    }
     return status;
 }

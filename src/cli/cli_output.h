@@ -14,13 +14,27 @@ struct cli_summary {
 };
 struct cli_summary cli_summarise(const pum_tensor *tensor);
 
-/* File name for output `index`: its name with everything but letters, digits, '.', '_' and '-' as
- * '_', a number behind it where an earlier output has the same, then ".npy". Free it; NULL: out of
- * memory. */
-char *cli_output_name(const struct cli_model *model, int32_t index);
+/* One tensor that a run gave. Outputs that are lists give one each item; nothing gives none. */
+struct cli_result {
+    int32_t output;
+    int32_t item; /* of a list; -1: the output is the tensor */
+    pum_tensor tensor;
+};
+struct cli_results {
+    struct cli_result *items;
+    int32_t count;
+};
+/* Collects them; the tensors' data is the session's. Free the list with free(results->items). */
+pum_status cli_collect_results(struct cli *cli, const struct cli_model *model, pum_session *session,
+                               struct cli_results *out_results);
 
-/* Writes tensors[0..output_count) into the folder, which is made if need be. */
-pum_status cli_write_outputs(struct cli *cli, const struct cli_model *model,
-                             const pum_tensor *tensors, const char *folder);
+/* File name of a result: the output's name with everything but letters, digits, '.', '_' and '-' as
+ * '_', a number behind it where an earlier output has the same, the item's number in a list, then
+ * ".npy". Free it; NULL: out of memory. */
+char *cli_result_name(const struct cli_model *model, const struct cli_result *result);
+
+/* Writes all results into the folder, which is made if need be. */
+pum_status cli_write_results(struct cli *cli, const struct cli_model *model,
+                             const struct cli_results *results, const char *folder);
 
 #endif

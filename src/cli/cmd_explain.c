@@ -19,8 +19,8 @@ static const char *step_kernel(const pum_step_info *step)
 
 static bool print_steps(const pum_plan_info *plan, bool why)
 {
-    static const char *const headers[] = {"#",     "operator", "kernel", "groups", "reads",
-                                          "writes", "wait",    "fused",  "node"};
+    static const char *const headers[] = {"#",      "operator", "kernel", "groups", "reads",
+                                          "writes", "wait",     "fused",  "node"};
     struct cli_table table;
     char bytes[32];
     table_begin(&table, "rlllrrlll", headers);
@@ -110,11 +110,11 @@ static json_t *json_plan(const struct cli *cli, const struct cli_model *model,
                      "made_up", cli_json_text(options->guessed), "steps", steps, "weight_bytes",
                      (json_int_t)plan->weight_bytes, "activation_peak_bytes",
                      (json_int_t)plan->activation_peak_bytes, "activation_bound_bytes",
-                     (json_int_t)plan->activation_bound_bytes, "activation_ratio",
-                     peak_ratio(plan), "staging_bytes", (json_int_t)plan->staging_bytes,
-                     "dispatches", plan->dispatch_count, "host_steps", plan->host_step_count,
-                     "barriers", plan->barrier_count, "submissions", plan->submission_count,
-                     "pipelines", plan->pipeline_count);
+                     (json_int_t)plan->activation_bound_bytes, "activation_ratio", peak_ratio(plan),
+                     "staging_bytes", (json_int_t)plan->staging_bytes, "dispatches",
+                     plan->dispatch_count, "host_steps", plan->host_step_count, "barriers",
+                     plan->barrier_count, "submissions", plan->submission_count, "pipelines",
+                     plan->pipeline_count);
 }
 
 static pum_status explain(struct cli *cli, const char *path, struct explain_options *options)
@@ -133,8 +133,7 @@ static pum_status explain(struct cli *cli, const char *path, struct explain_opti
         status = fault_from_library(&cli->fault,
                                     pum_session_create(cli->gpu, model.graph, NULL, &session));
     if (status == PUM_OK)
-        status = fault_from_library(
-            &cli->fault, pum_session_plan(session, model.tensors, model.input_count, &plan));
+        status = cli_model_plan(cli, &model, session, &plan);
     if (status == PUM_OK && cli->json) {
         status = cli_print_json(cli, json_plan(cli, &model, options, &plan));
     } else if (status == PUM_OK) {

@@ -86,10 +86,9 @@ static uint64_t available_memory(const pum_device_info *info)
 static pum_status make_plan(struct cli *cli, struct cli_model *model, pum_session **session,
                             pum_plan_info *plan)
 {
-    pum_status status = pum_session_create(cli->gpu, model->graph, NULL, session);
-    if (status == PUM_OK)
-        status = pum_session_plan(*session, model->tensors, model->input_count, plan);
-    return fault_from_library(&cli->fault, status);
+    pum_status status =
+        fault_from_library(&cli->fault, pum_session_create(cli->gpu, model->graph, NULL, session));
+    return status == PUM_OK ? cli_model_plan(cli, model, *session, plan) : status;
 }
 
 static void print_memory(const struct cli *cli, const struct cli_model *model,
@@ -100,9 +99,14 @@ static void print_memory(const struct cli *cli, const struct cli_model *model,
     uint64_t have = available_memory(info);
     char a[32], b[32], c[32], d[32], e[32], text[256];
     printf("memory on %s", info->name);
-    for (int32_t i = 0; i < model->input_count; i++)
-        printf("%s%s %s", i == 0 ? ", for " : ", ", model->inputs[i].name,
+    const char *comma = ", for ";
+    for (int32_t i = 0; i < model->input_count; i++) {
+        if (model->tensors[i].dtype == PUM_DTYPE_NONE)
+            continue;
+        printf("%s%s %s", comma, model->inputs[i].name,
                cli_tensor_text(&model->tensors[i], text, sizeof(text)));
+        comma = ", ";
+    }
     printf("\n  %s: weights %s, activations %s, staging %s\n", cli_bytes(need, a),
            cli_bytes(plan->weight_bytes, b), cli_bytes(plan->activation_peak_bytes, c),
            cli_bytes(plan->staging_bytes, d));
@@ -121,13 +125,12 @@ static json_t *json_memory(const struct cli *cli, const struct cli_model *model,
     json_t *shapes = json_object();
     for (int32_t i = 0; i < model->input_count; i++)
         json_object_set_new(shapes, model->inputs[i].name, cli_json_dims(&model->tensors[i]));
-    return json_pack("{s:o, s:o, s:o, s:I, s:I, s:I, s:I, s:I, s:b}", "device",
-                     cli_json_text(info->name), "shapes", shapes, "made_up",
-                     cli_json_text(options->guessed), "weight_bytes",
-                     (json_int_t)plan->weight_bytes, "activation_bytes",
-                     (json_int_t)plan->activation_peak_bytes, "staging_bytes",
-                     (json_int_t)plan->staging_bytes, "total_bytes", (json_int_t)need,
-                     "available_bytes", (json_int_t)have, "fits", need <= have);
+    return json_pack(
+        "{s:o, s:o, s:o, s:I, s:I, s:I, s:I, s:I, s:b}", "device", cli_json_text(info->name),
+        "shapes", shapes, "made_up", cli_json_text(options->guessed), "weight_bytes",
+        (json_int_t)plan->weight_bytes, "activation_bytes", (json_int_t)plan->activation_peak_bytes,
+        "staging_bytes", (json_int_t)plan->staging_bytes, "total_bytes", (json_int_t)need,
+        "available_bytes", (json_int_t)have, "fits", need <= have);
 }
 
 static pum_status info(struct cli *cli, const char *path, struct info_options *options)

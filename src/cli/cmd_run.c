@@ -3,6 +3,7 @@
  * cmd_run.c - `pumice run MODEL`: any model on given or random inputs; outputs as files or a
  * summary, times over repeated runs, and the time of each kernel.
  */
+#include "cli_interrupt.h"
 #include "cli_model.h"
 #include "cli_output.h"
 #include "cli_profile.h"
@@ -15,7 +16,7 @@
 struct run_options {
     struct option_words files, shapes;
     const char *folder;
-    int64_t repeat, seed;
+    int64_t repeat, seed, loop_limit;
     bool profile;
 };
 
@@ -24,18 +25,6 @@ struct run_times {
     double *ms;      /* repeat timed runs, sorted; NULL: none */
     int64_t count;
 };
-
-static pum_status set_inputs(struct cli *cli, const struct cli_model *model, pum_session *session)
-{
-    for (int32_t i = 0; i < model->input_count; i++) {
-        pum_status status = pum_session_set_input(session, i, &model->tensors[i]);
-        if (status != PUM_OK) {
-            fault_from_library(&cli->fault, status);
-            return cli->fault.status;
-        }
-    }
-    return PUM_OK;
-}
 
 static int compare_double(const void *left, const void *right)
 {
@@ -84,16 +73,20 @@ static void print_times(const struct cli *cli, const struct run_times *times)
     putchar('\n');
 }
 
-static bool print_outputs(const struct cli_model *model, const pum_tensor *tensors)
+static bool print_outputs(const struct cli_model *model, const struct cli_results *results)
 {
     static const char *const headers[] = {"output", "type and shape", "min", "max", "mean", "NaN"};
     struct cli_table table;
     char text[256];
     table_begin(&table, "llrrrr", headers);
-    for (int32_t i = 0; i < model->output_count; i++) {
-        struct cli_summary summary = cli_summarise(&tensors[i]);
-        table_cell(&table, "%s", model->outputs[i].name);
-        table_cell(&table, "%s", cli_tensor_text(&tensors[i], text, sizeof(text)));
+    for (int32_t i = 0; i < results->count; i++) {
+        const struct cli_result *result = &results->items[i];
+        struct cli_summary summary = cli_summarise(&result->tensor);
+        if (result->item < 0)
+            table_cell(&table, "%s", model->outputs[result->output].name);
+        else
+            table_cell(&table, "%s[%d]", model->outputs[result->output].name, result->item);
+        table_cell(&table, "%s", cli_tensor_text(&result->tensor, text, sizeof(text)));
         table_cell(&table, "%.6g", summary.least);
         table_cell(&table, "%.6g", summary.greatest);
         table_cell(&table, "%.6g", summary.mean);
@@ -110,19 +103,24 @@ static json_t *json_number(double value)
 }
 
 static json_t *json_run(const struct cli *cli, const struct cli_model *model,
-                        const pum_tensor *tensors, const char *folder,
+                        const struct cli_results *results, const char *folder,
                         const struct run_times *times)
 {
     json_t *outputs = json_array();
-    for (int32_t i = 0; i < model->output_count; i++) {
-        struct cli_summary summary = cli_summarise(&tensors[i]);
-        json_t *output = json_pack(
-            "{s:o, s:s, s:o, s:o, s:o, s:o, s:I}", "name", cli_json_text(model->outputs[i].name),
-            "type", pum_dtype_name(tensors[i].dtype), "shape", cli_json_dims(&tensors[i]), "min",
-            json_number(summary.least), "max", json_number(summary.greatest), "mean",
-            json_number(summary.mean), "nans", (json_int_t)summary.nans);
+    for (int32_t i = 0; i < results->count; i++) {
+        const struct cli_result *result = &results->items[i];
+        const pum_tensor *tensor = &result->tensor;
+        struct cli_summary summary = cli_summarise(tensor);
+        json_t *output =
+            json_pack("{s:o, s:s, s:o, s:o, s:o, s:o, s:I}", "name",
+                      cli_json_text(model->outputs[result->output].name), "type",
+                      pum_dtype_name(tensor->dtype), "shape", cli_json_dims(tensor), "min",
+                      json_number(summary.least), "max", json_number(summary.greatest), "mean",
+                      json_number(summary.mean), "nans", (json_int_t)summary.nans);
+        if (result->item >= 0)
+            json_object_set_new(output, "item", json_integer(result->item));
         if (folder != NULL) {
-            char *name = cli_output_name(model, i), *path = NULL;
+            char *name = cli_result_name(model, result), *path = NULL;
             if (name != NULL && asprintf(&path, "%s/%s", folder, name) >= 0) {
                 json_object_set_new(output, "file", cli_json_text(path));
                 free(path);
@@ -131,9 +129,9 @@ static json_t *json_run(const struct cli *cli, const struct cli_model *model,
         }
         json_array_append_new(outputs, output);
     }
-    json_t *json = json_pack("{s:o, s:f, s:o}", "device",
-                             cli_json_text(pum_device_get_info(cli->gpu)->name), "first_ms",
-                             times->first_ms, "outputs", outputs);
+    json_t *json =
+        json_pack("{s:o, s:f, s:o}", "device", cli_json_text(pum_device_get_info(cli->gpu)->name),
+                  "first_ms", times->first_ms, "outputs", outputs);
     if (json != NULL && times->count > 0)
         json_object_set_new(json, "timing",
                             json_pack("{s:I, s:f, s:f, s:f}", "runs", (json_int_t)times->count,
@@ -144,7 +142,7 @@ static json_t *json_run(const struct cli *cli, const struct cli_model *model,
 
 static pum_status report(struct cli *cli, const struct cli_model *model,
                          const struct run_options *options, pum_session *session,
-                         const pum_tensor *tensors, const struct run_times *times)
+                         const struct cli_results *results, const struct run_times *times)
 {
     pum_plan_info plan;
     pum_status status = PUM_OK;
@@ -153,12 +151,12 @@ static pum_status report(struct cli *cli, const struct cli_model *model,
     if (status != PUM_OK)
         return status;
     if (cli->json) {
-        json_t *json = json_run(cli, model, tensors, options->folder, times);
+        json_t *json = json_run(cli, model, results, options->folder, times);
         if (json != NULL && options->profile)
             json_object_set_new(json, "profile", cli_profile_json(&plan));
         return cli_print_json(cli, json);
     }
-    bool ok = options->folder != NULL || print_outputs(model, tensors);
+    bool ok = options->folder != NULL || print_outputs(model, results);
     if (options->profile)
         ok = cli_profile_print(&plan) && ok;
     if (options->repeat > 0 || options->folder == NULL)
@@ -171,26 +169,27 @@ static pum_status run_session(struct cli *cli, struct cli_model *model,
 {
     pum_session *session = NULL;
     struct run_times times = {0};
-    pum_tensor *outputs = calloc((size_t)model->output_count + 1, sizeof(*outputs));
-    pum_session_params params = {.profile = options->profile};
-    pum_status status = PUM_OK;
-    if (outputs == NULL)
-        status = fault_set(&cli->fault, PUM_E_MEMORY, "out of memory");
+    struct cli_results results = {0};
+    pum_session_params params = {.profile = options->profile,
+                                 .random_seed = (uint64_t)options->seed,
+                                 .max_loop_iterations = options->loop_limit};
+    pum_status status = fault_from_library(
+        &cli->fault, pum_session_create(cli->gpu, model->graph, &params, &session));
     if (status == PUM_OK)
-        status = fault_from_library(
-            &cli->fault, pum_session_create(cli->gpu, model->graph, &params, &session));
-    if (status == PUM_OK)
-        status = set_inputs(cli, model, session);
-    if (status == PUM_OK)
+        status = cli_model_give(cli, model, session);
+    if (status == PUM_OK) {
+        cli_interrupt_begin(session);
         status = run_timed(cli, session, options->repeat, &times);
-    for (int32_t i = 0; i < model->output_count && status == PUM_OK; i++)
-        status = fault_from_library(&cli->fault, pum_session_get_output(session, i, &outputs[i]));
-    if (status == PUM_OK && options->folder != NULL)
-        status = cli_write_outputs(cli, model, outputs, options->folder);
+        cli_interrupt_end();
+    }
     if (status == PUM_OK)
-        status = report(cli, model, options, session, outputs, &times);
+        status = cli_collect_results(cli, model, session, &results);
+    if (status == PUM_OK && options->folder != NULL)
+        status = cli_write_results(cli, model, &results, options->folder);
+    if (status == PUM_OK)
+        status = report(cli, model, options, session, &results, &times);
     pum_session_destroy(&session);
-    free(outputs);
+    free(results.items);
     free(times.ms);
     return status;
 }
@@ -231,7 +230,10 @@ static int run_run(const struct command *command, int argc, char **argv)
          &options.files, 0, 0},
         {"shape", OPTION_LIST, "NAME=1x3x8x8", "random values of this shape instead of a file",
          &options.shapes, 0, 0},
-        {"seed", OPTION_NUMBER, "N", "of the random values", &options.seed, 0, INT64_MAX},
+        {"seed", OPTION_NUMBER, "N", "of random values and random operators", &options.seed, 0,
+         INT64_MAX},
+        {"loop-limit", OPTION_NUMBER, "N", "turns after which a Loop is stopped (1,000,000)",
+         &options.loop_limit, 1, INT64_MAX},
         {"output", OPTION_TEXT, "DIR", "write each output to DIR/NAME.npy", &options.folder, 0, 0},
         {"repeat", OPTION_NUMBER, "N", "time N runs, after one that is not counted",
          &options.repeat, 1, 1000000},
@@ -253,7 +255,8 @@ const struct command cmd_run = {
     .help = "A .npy file must have the type and shape that the model declares (`pumice info`).\n"
             "A PNG or JPEG picture becomes RGB in 0..1 for a float32 input, 0..255 for a\n"
             "uint8 one, at the declared size. With one input the name may be left out. Without\n"
-            "--output a summary of each output is printed.\n\n"
+            "--output a summary of each output is printed. An input that is a list takes --input\n"
+            "once an item; an optional one may be left out. Ctrl-C ends a run that takes long.\n\n"
             "  pumice run model.onnx --input x=x.npy --output results\n"
             "  pumice run classifier.onnx --input cat.jpg\n"
             "  pumice run model.onnx --shape x=1x3x224x224 --repeat 50\n"

@@ -6,6 +6,8 @@
  */
 #include "npy.h"
 
+#include "npy_strings.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -21,6 +23,7 @@ static const struct {
 
 struct parser {
     const char *at, *end;
+    size_t width; /* code points of a string element */
     struct fault *fault;
 };
 
@@ -69,6 +72,18 @@ static bool take_string(struct parser *p, char *to, size_t room)
     return take(p, quote);
 }
 
+/* NumPy's 'U12': strings of at most 12 code points, 32 bits each. */
+static bool parse_width(const char *text, size_t *out_width)
+{
+    size_t width = 0;
+    if (*text == '\0')
+        return false;
+    for (; *text >= '0' && *text <= '9' && width < NPY_MAX_STRING; text++)
+        width = width * 10 + (size_t)(*text - '0');
+    *out_width = width;
+    return *text == '\0' && width <= NPY_MAX_STRING;
+}
+
 static pum_status parse_descr(struct parser *p, pum_tensor *tensor)
 {
     char descr[32];
@@ -87,6 +102,10 @@ static pum_status parse_descr(struct parser *p, pum_tensor *tensor)
         code++;
     if (strcmp(code, "?") == 0)
         code = "b1";
+    if (*code == 'U' && parse_width(code + 1, &p->width)) {
+        tensor->dtype = PUM_DTYPE_STRING;
+        return PUM_OK;
+    }
     for (size_t i = 0; i < sizeof(codes) / sizeof(codes[0]); i++)
         if (strcmp(code, codes[i].code) == 0)
             tensor->dtype = codes[i].dtype;
@@ -200,13 +219,18 @@ pum_status npy_decode(const unsigned char *data, size_t size_bytes, pum_tensor *
         return fault_set(fault, PUM_E_FORMAT, "the .npy file ends inside its header");
 
     pum_tensor tensor = {0};
-    struct parser parser = {(const char *)data + start, (const char *)data + start + length, fault};
+    struct parser parser = {.at = (const char *)data + start,
+                            .end = (const char *)data + start + length,
+                            .fault = fault};
     pum_status status = parse_header(&parser, &tensor);
     if (status == PUM_OK)
         status = tensor_bytes(&tensor, &tensor.size_bytes, fault);
     if (status != PUM_OK)
         return status;
     size_t present = size_bytes - start - length;
+    if (tensor.dtype == PUM_DTYPE_STRING)
+        return npy_strings_decode(data + start + length, present, parser.width, &tensor, out_tensor,
+                                  fault);
     if (present != tensor.size_bytes)
         return fault_set(fault, PUM_E_FORMAT,
                          "the header promises %zu bytes of data, the file has %zu",
@@ -244,19 +268,27 @@ static pum_status write_header(struct out_file *file, const pum_tensor *tensor, 
                                struct fault *fault)
 {
     char text[384];
-    bool one_byte = code[1] == '1';
+    bool one_byte = code[0] != 'U' && code[1] == '1';
     int used = snprintf(text, sizeof(text), "{'descr': '%c%s', 'fortran_order': False, 'shape': (",
                         one_byte ? '|' : '<', code);
     for (int32_t i = 0; i < tensor->rank; i++)
         used += snprintf(text + used, sizeof(text) - (size_t)used, i == 0 ? "%lld" : ", %lld",
                          (long long)tensor->dims[i]);
-    used += snprintf(text + used, sizeof(text) - (size_t)used, "%s), }",
-                     tensor->rank == 1 ? "," : "");
+    used +=
+        snprintf(text + used, sizeof(text) - (size_t)used, "%s), }", tensor->rank == 1 ? "," : "");
     /* The data begins at a multiple of 64, after a newline. */
     int total = (10 + used + 1 + 63) / 64 * 64;
     int length = total - 10;
-    const unsigned char magic[10] = {0x93, 'N', 'U', 'M', 'P', 'Y', 1, 0,
-                                     (unsigned char)(length & 255), (unsigned char)(length >> 8)};
+    const unsigned char magic[10] = {0x93,
+                                     'N',
+                                     'U',
+                                     'M',
+                                     'P',
+                                     'Y',
+                                     1,
+                                     0,
+                                     (unsigned char)(length & 255),
+                                     (unsigned char)(length >> 8)};
     snprintf(text + used, sizeof(text) - (size_t)used, "%*s\n", length - used - 1, "");
     pum_status status = out_file_write(file, magic, sizeof(magic), fault);
     return status == PUM_OK ? out_file_write(file, text, (size_t)length, fault) : status;
@@ -273,8 +305,20 @@ static pum_status write_bf16(struct out_file *file, const pum_tensor *tensor, st
     return status;
 }
 
+static pum_status write_strings(struct out_file *file, const pum_tensor *tensor,
+                                struct fault *fault)
+{
+    char code[32];
+    size_t width = npy_strings_width(tensor);
+    snprintf(code, sizeof(code), "U%zu", width);
+    pum_status status = write_header(file, tensor, code, fault);
+    return status == PUM_OK ? npy_strings_write(file, tensor, width, fault) : status;
+}
+
 pum_status npy_write(struct out_file *file, const pum_tensor *tensor, struct fault *fault)
 {
+    if (tensor->dtype == PUM_DTYPE_STRING)
+        return write_strings(file, tensor, fault);
     pum_dtype as = tensor->dtype == PUM_DTYPE_BF16 ? PUM_DTYPE_F32 : tensor->dtype;
     const char *code = NULL;
     for (size_t i = 0; i < sizeof(codes) / sizeof(codes[0]); i++)

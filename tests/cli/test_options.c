@@ -89,7 +89,7 @@ static void test_output_names(void **state)
                                        "output.npy", "...npy", NULL};
     struct cli_model model = {.outputs = ports, .output_count = 7};
     for (int32_t i = 0; i < 7; i++) {
-        char *name = cli_output_name(&model, i);
+        char *name = cli_result_name(&model, &(struct cli_result){i, -1, {0}});
         if (want[i] != NULL)
             assert_string_equal(name, want[i]);
         else

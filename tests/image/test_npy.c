@@ -57,25 +57,25 @@ static void test_headers(void **state)
     } cases[] = {
         {"{'descr': '<f4', 'fortran_order': False, 'shape': (2, 3), }  \n", 24, PUM_OK,
          PUM_DTYPE_F32, 2, 3},
-        {"{\"shape\":(5,),\"fortran_order\":False,\"descr\":\"|u1\"}", 5, PUM_OK,
-         PUM_DTYPE_U8, 1, 5},
-        {"{'descr': '|b1', 'fortran_order': False, 'shape': (), }\n", 1, PUM_OK,
-         PUM_DTYPE_BOOL, 0, 0},
-        {"{'descr': '?', 'fortran_order': False, 'shape': (2L, 1L)}", 2, PUM_OK,
-         PUM_DTYPE_BOOL, 2, 1},
+        {"{\"shape\":(5,),\"fortran_order\":False,\"descr\":\"|u1\"}", 5, PUM_OK, PUM_DTYPE_U8, 1,
+         5},
+        {"{'descr': '|b1', 'fortran_order': False, 'shape': (), }\n", 1, PUM_OK, PUM_DTYPE_BOOL, 0,
+         0},
+        {"{'descr': '?', 'fortran_order': False, 'shape': (2L, 1L)}", 2, PUM_OK, PUM_DTYPE_BOOL, 2,
+         1},
         {"{'descr': '<i8', 'fortran_order': False, 'shape': (0, 99999999999), }", 0, PUM_OK,
          PUM_DTYPE_I64, 2, 99999999999},
         {"{'descr': '<f2', 'fortran_order': False, 'shape': (1,1,1,1,1,1,1,2), }", 4, PUM_OK,
          PUM_DTYPE_F16, 8, 2},
-        {"{'descr': '>f4', 'fortran_order': False, 'shape': (1,), }", 4, PUM_E_UNSUPPORTED,
-         0, 0, 0},
-        {"{'descr': '<c8', 'fortran_order': False, 'shape': (1,), }", 8, PUM_E_UNSUPPORTED,
-         0, 0, 0},
+        {"{'descr': '>f4', 'fortran_order': False, 'shape': (1,), }", 4, PUM_E_UNSUPPORTED, 0, 0,
+         0},
+        {"{'descr': '<c8', 'fortran_order': False, 'shape': (1,), }", 8, PUM_E_UNSUPPORTED, 0, 0,
+         0},
         {"{'descr': '|O', 'fortran_order': False, 'shape': (1,), }", 8, PUM_E_UNSUPPORTED, 0, 0, 0},
-        {"{'descr': [('a', '<f4')], 'fortran_order': False, 'shape': (1,), }", 4,
-         PUM_E_UNSUPPORTED, 0, 0, 0},
-        {"{'descr': '<f4', 'fortran_order': True, 'shape': (2, 3), }", 24, PUM_E_UNSUPPORTED,
+        {"{'descr': [('a', '<f4')], 'fortran_order': False, 'shape': (1,), }", 4, PUM_E_UNSUPPORTED,
          0, 0, 0},
+        {"{'descr': '<f4', 'fortran_order': True, 'shape': (2, 3), }", 24, PUM_E_UNSUPPORTED, 0, 0,
+         0},
         {"{'descr': '<f4', 'fortran_order': False, 'shape': (1,1,1,1,1,1,1,1,1), }", 4,
          PUM_E_UNSUPPORTED, 0, 0, 0},
         {"{'descr': '<f4', 'fortran_order': False, 'shape': (2, 3), }", 23, PUM_E_FORMAT, 0, 0, 0},
@@ -97,8 +97,7 @@ static void test_headers(void **state)
         for (int version = 1; version <= 3; version++) {
             pum_tensor tensor;
             struct fault fault = {0};
-            pum_status status =
-                decode(version, cases[i].header, cases[i].bytes, &tensor, &fault);
+            pum_status status = decode(version, cases[i].header, cases[i].bytes, &tensor, &fault);
             if (status != cases[i].want)
                 fail_msg("%s, version %d: status %d, not %d: %s", cases[i].header, version, status,
                          cases[i].want, fault.text);
@@ -117,6 +116,39 @@ static void test_headers(void **state)
             }
             npy_free(&tensor);
         }
+}
+
+static void strings_there_and_back(void **state)
+{
+    (void)state;
+    const char *words[] = {"", "pumice", "\xc3\xa9\xf0\x9f\x98\x80", "\xff!"};
+    pum_tensor back, tensor = {PUM_DTYPE_STRING, 2, {2, 2}, words, sizeof(words)};
+    char path[] = "/tmp/pumice-npy-XXXXXX";
+    int fd = mkstemp(path);
+    struct fault fault = {0};
+    assert_true(fd >= 0);
+    close(fd);
+    assert_int_equal(npy_save(path, &tensor, &fault), PUM_OK);
+    assert_int_equal(npy_load(path, &back, &fault), PUM_OK);
+    unlink(path);
+    assert_int_equal(back.dtype, PUM_DTYPE_STRING);
+    assert_int_equal(back.dims[1], 2);
+    for (int i = 0; i < 3; i++)
+        assert_string_equal(((const char **)back.data)[i], words[i]);
+    assert_string_equal(((const char **)back.data)[3], "\xef\xbf\xbd!");
+    npy_free(&back);
+    /* 'U' with more strings than the file holds */
+    tensor.size_bytes = 2 * sizeof(words[0]);
+    tensor.dims[0] = 1;
+    assert_int_equal(npy_save(path, &tensor, &fault), PUM_OK);
+    FILE *stream = fopen(path, "rb");
+    unsigned char bytes[512];
+    size_t size = fread(bytes, 1, sizeof(bytes), stream);
+    fclose(stream);
+    unlink(path);
+    assert_int_equal(npy_decode(bytes, size - 4, &back, &fault), PUM_E_FORMAT);
+    assert_int_equal(npy_decode(bytes, size, &back, &fault), PUM_OK);
+    npy_free(&back);
 }
 
 static void test_there_and_back(void **state)
@@ -151,8 +183,11 @@ static void test_there_and_back(void **state)
     /* The header as NumPy wants it: data at a multiple of 64, scalars and lists of one. */
     static const int32_t ranks[] = {0, 1, 8};
     for (size_t i = 0; i < 3; i++) {
-        pum_tensor back, tensor = {.dtype = PUM_DTYPE_F32, .rank = ranks[i], .data = data,
-                                   .dims = {1, 1, 1, 1, 1, 1, 1, 1}, .size_bytes = 4};
+        pum_tensor back, tensor = {.dtype = PUM_DTYPE_F32,
+                                   .rank = ranks[i],
+                                   .data = data,
+                                   .dims = {1, 1, 1, 1, 1, 1, 1, 1},
+                                   .size_bytes = 4};
         unsigned char *file;
         size_t size;
         assert_int_equal(npy_save(path, &tensor, NULL), PUM_OK);
@@ -192,6 +227,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_headers),
         cmocka_unit_test(test_there_and_back),
+        cmocka_unit_test(strings_there_and_back),
         cmocka_unit_test(test_unwritable),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
