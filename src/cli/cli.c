@@ -133,7 +133,10 @@ int cli_exit_code(const struct fault *fault)
     case PUM_E_SHAPE:
     case PUM_E_TYPE:
     case PUM_E_RANGE:
+    case PUM_E_LIMIT:
         return CLI_USER;
+    case PUM_E_CANCELLED:
+        return CLI_INTERRUPTED;
     default:
         return CLI_MACHINE;
     }
@@ -145,6 +148,8 @@ static const char *hint_for(const struct cli *cli)
     if (cli->hint != NULL)
         return cli->hint;
     switch (cli->fault.status) {
+    case PUM_E_LIMIT:
+        return "a loop that is meant to run longer: --loop-limit N";
     case PUM_E_NO_LOADER:
         return "install the Vulkan loader (Debian, Ubuntu: apt-get install libvulkan1)";
     case PUM_E_NO_DEVICE:

@@ -14,7 +14,7 @@
 #include <stdio.h>
 
 /* Exit codes. Where a status belongs is decided in cli_exit_code alone. */
-enum { CLI_OK = 0, CLI_MACHINE = 1, CLI_USER = 2 };
+enum { CLI_OK = 0, CLI_MACHINE = 1, CLI_USER = 2, CLI_INTERRUPTED = 130 }; /* 128 + SIGINT */
 
 struct cli {
     const char *device, *caps, *cache_dir; /* options that all commands know */

@@ -334,11 +334,12 @@ pum_status cli_model_plan(struct cli *cli, struct cli_model *model, pum_session 
     status = cli_model_fill_random(cli, model, 1);
     if (status == PUM_OK)
         status = cli_model_give(cli, model, session);
-    if (status == PUM_OK)
-        status = fault_from_library(&cli->fault, pum_session_run(session));
-    if (status == PUM_OK)
-        status = fault_from_library(&cli->fault, pum_session_plan(session, NULL, 0, out_plan));
-    return status;
+    if (status != PUM_OK)
+        return status;
+    status = pum_session_run(session);
+    if (status == PUM_OK || status == PUM_E_LIMIT) /* random values may loop for ever */
+        status = pum_session_plan(session, NULL, 0, out_plan);
+    return fault_from_library(&cli->fault, status);
 }
 
 json_t *cli_json_port(const struct cli_model *model, const pum_port_info *port)

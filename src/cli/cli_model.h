@@ -63,6 +63,9 @@ pum_status cli_model_check_inputs(struct cli *cli, const struct cli_model *model
 /* Hands all inputs to a session. */
 pum_status cli_model_give(struct cli *cli, const struct cli_model *model, pum_session *session);
 
+/* Of sessions that only plan: enough turns of a loop to have planned its body. */
+#define CLI_PLAN_PARAMS ((pum_session_params){.max_loop_iterations = 100})
+
 /* The plan for the inputs' shapes. Where shapes follow from data the model is run for it, on random
  * values where there are none. */
 pum_status cli_model_plan(struct cli *cli, struct cli_model *model, pum_session *session,

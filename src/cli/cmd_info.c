@@ -87,7 +87,7 @@ static pum_status make_plan(struct cli *cli, struct cli_model *model, pum_sessio
                             pum_plan_info *plan)
 {
     pum_status status =
-        fault_from_library(&cli->fault, pum_session_create(cli->gpu, model->graph, NULL, session));
+        fault_from_library(&cli->fault, pum_session_create(cli->gpu, model->graph, &CLI_PLAN_PARAMS, session));
     return status == PUM_OK ? cli_model_plan(cli, model, *session, plan) : status;
 }
 

@@ -20,7 +20,7 @@ MODELS = os.environ.get(
     os.path.join(os.environ.get("XDG_CACHE_HOME", os.path.expanduser("~/.cache")),
                  "pumice/models/ocr-models-1.4.2"))
 OK, MACHINE, USER = 0, 1, 2
-FLOAT, UINT8, INT64, BOOL = 1, 2, 7, 9
+FLOAT, UINT8, INT64, STRING, BOOL = 1, 2, 7, 8, 9
 
 
 def varint(value):
@@ -47,19 +47,41 @@ def port(name, dtype, dims):
     return block(1, name) + block(2, block(1, number(1, dtype) + block(2, shape)))
 
 
-def node(op, inputs, outputs):
+def list_port(name, dtype):
+    """A ValueInfoProto of a sequence of tensors."""
+    return block(1, name) + block(2, block(4, block(1, block(1, number(1, dtype)))))
+
+
+def node(op, inputs, outputs, *attrs):
     return (b"".join(block(1, i) for i in inputs) + b"".join(block(2, o) for o in outputs) +
-            block(3, op.lower()) + block(4, op))
+            block(3, op.lower()) + block(4, op) + b"".join(block(5, a) for a in attrs))
+
+
+def body_attr(name, body):
+    """An AttributeProto that holds a graph."""
+    return block(1, name) + block(6, body) + number(20, 5)
+
+
+def graph(nodes, inputs, outputs):
+    return (b"".join(block(1, n) for n in nodes) + block(2, "g") +
+            b"".join(block(11, i) for i in inputs) + b"".join(block(12, o) for o in outputs))
 
 
 def model(nodes, inputs, outputs, opset=13):
-    graph = (b"".join(block(1, n) for n in nodes) + block(2, "g") +
-             b"".join(block(11, i) for i in inputs) + b"".join(block(12, o) for o in outputs))
-    return number(1, 8) + block(7, graph) + block(8, block(1, "") + number(2, opset))
+    return (number(1, 8) + block(7, graph(nodes, inputs, outputs)) +
+            block(8, block(1, "") + number(2, opset)))
 
 
 RELU = model([node("Relu", ["x"], ["y"])],
              [port("x", FLOAT, ["n", 3])], [port("y", FLOAT, ["n", 3])])
+# while (go) x = x + x: for ever if go is true
+LOOP = model([node("Loop", ["", "go", "x"], ["y"],
+                   body_attr("body", graph([node("Identity", ["c"], ["c2"]),
+                                            node("Add", ["v", "v"], ["v2"])],
+                                           [port("i", INT64, []), port("c", BOOL, []),
+                                            port("v", FLOAT, [2])],
+                                           [port("c2", BOOL, []), port("v2", FLOAT, [2])])))],
+             [port("go", BOOL, []), port("x", FLOAT, [2])], [port("y", FLOAT, [2])])
 ADD = model([node("Add", ["a", "b"], ["sum"])],
             [port("a", FLOAT, [2]), port("b", FLOAT, [2])], [port("sum", FLOAT, [2])])
 

@@ -10,11 +10,14 @@
 
 import json
 import os
+import signal
 import struct
 import subprocess
+import time
 
-from cli_fixture import (ADD, BOOL, FLOAT, INT64, MACHINE, PROGRAM, RELU, SOURCE, UINT8, USER,
-                         CliTest, floats, main, model, node, npy, png, port)
+from cli_fixture import (ADD, BOOL, FLOAT, INT64, LOOP, MACHINE, PROGRAM, RELU, SOURCE, STRING,
+                         UINT8, USER, CliTest, floats, list_port, main, model, node, npy, png,
+                         port)
 
 NO_DRIVER = {"VK_DRIVER_FILES": "/nonexistent", "VK_ICD_FILENAMES": "/nonexistent"}
 
@@ -168,6 +171,49 @@ class Run(CliTest):
         self.works("run", self.path("m.onnx"), "--input", x, "--output", self.path("out"))
         self.assertEqual(self.read("out/y.npy"),
                          npy("<i8", (3,), struct.pack("<3q", 2, -4, 1 << 41)))
+
+    def test_lists(self):
+        m = model([node("SequenceInsert", ["list", "x"], ["longer"])],
+                  [list_port("list", FLOAT), port("x", FLOAT, [2])], [list_port("longer", FLOAT)])
+        m = self.write("m.onnx", m)
+        x = self.write("x.npy", npy("<f4", (2,), floats(1, 2)))
+        y = self.write("y.npy", npy("<f4", (1,), floats(3)))
+        self.works("run", m, "--input", "list=" + y, "--input", "list=" + x, "--input", "x=" + x,
+                   "--output", self.path("out"))
+        self.assertEqual(sorted(os.listdir(self.path("out"))),
+                         ["longer_0.npy", "longer_1.npy", "longer_2.npy"])
+        self.assertEqual(self.read("out/longer_0.npy"), self.read("y.npy"))
+        self.assertEqual(self.read("out/longer_2.npy"), self.read("x.npy"))
+        self.assertIn("longer[0]", self.works("run", m, "--input", "x=" + x).out)
+        self.assertIn("list of float32", self.works("info", m).out)
+
+    def test_strings(self):
+        m = model([node("Identity", ["x"], ["y"])], [port("x", STRING, ["n"])],
+                  [port("y", STRING, ["n"])])
+        m = self.write("m.onnx", m)
+        text = "ab\0\0\u00e9\U0001f600\0\0".encode("utf-32-le")
+        x = self.write("x.npy", npy("<U4", (2,), text))
+        self.works("run", m, "--input", "x=" + x, "--output", self.path("out"))
+        short = "ab\u00e9\U0001f600".encode("utf-32-le")
+        self.assertEqual(self.read("out/y.npy"), npy("<U2", (2,), short))
+
+    def test_endless_loop(self):
+        loop = self.write("loop.onnx", LOOP)
+        x = self.write("x.npy", npy("<f4", (2,), floats(1, 2)))
+        go = self.write("go.npy", npy("|b1", (), b"\1"))
+        given = ("--input", "x=" + x, "--input", "go=" + go)
+        self.fails(USER, "run", loop, *given, "--loop-limit", "7", says=("7 turns", "--loop-limit"))
+        process = subprocess.Popen([PROGRAM, "run", loop, *given, "--loop-limit", str(1 << 60)],
+                                   stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        time.sleep(1)
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=60)
+        self.assertEqual(process.returncode, 130, err)
+        self.assertEqual(out, b"")
+        self.assertIn(b"cancelled", err)
+        stop = self.write("stop.npy", npy("|b1", (), b"\0"))
+        self.works("run", loop, "--input", "x=" + x, "--input", "go=" + stop)
+        self.assertIn("Loop", self.works("explain", loop, "--shape", "go=scalar").out)
 
     def test_pictures(self):
         for dims, dtype, want in (
