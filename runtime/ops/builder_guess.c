@@ -56,10 +56,10 @@ static enum pum_dtype first_dtype(const struct pum_graph *graph, const struct gr
     case OP_DYNAMICQUANTIZELINEAR:
         return PUM_DTYPE_U8;
     case OP_MATMULINTEGER:
-    case OP_CONVINTEGER:
         return PUM_DTYPE_I32;
+    case OP_MATMULINTEGERTOFLOAT:
+        return PUM_DTYPE_F32;
     case OP_QLINEARMATMUL:
-    case OP_QLINEARCONV:
         return input_dtype(graph, node, 7);
     case OP_DEQUANTIZELINEAR:
         return input_dtype(graph, node, 1);
@@ -230,6 +230,7 @@ static int32_t first_rank(const struct pum_graph *graph, const struct graph_node
         return node_attr(node, "axis") == NULL ? 1 : rank;
     case OP_MATMUL:
     case OP_MATMULINTEGER:
+    case OP_MATMULINTEGERTOFLOAT:
         return matmul_rank(rank, second);
     case OP_QLINEARMATMUL:
         return matmul_rank(rank, input_rank(graph, node, 3));
