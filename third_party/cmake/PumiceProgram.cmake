@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
 #
-# What stands on top of the library: pictures, Hugging Face folders and their architectures
+# What stands on top of the library: pictures, text, Hugging Face folders and their architectures
 # (pumice_top), the command line (pumice_cli, whose file is called pumice) and the examples. All see
 # the public headers only.
 
@@ -11,20 +11,23 @@ endif()
 file(GLOB PUMICE_IMAGE_SOURCES CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/src/image/*.c")
 file(GLOB PUMICE_FOLDER_SOURCES CONFIGURE_DEPENDS
     "${PROJECT_SOURCE_DIR}/src/hf/*.c" "${PROJECT_SOURCE_DIR}/src/arch/*.c")
+file(GLOB PUMICE_TEXT_SOURCES CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/src/text/*.c")
 file(GLOB PUMICE_CLI_SOURCES CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/src/cli/*.c")
 file(GLOB PUMICE_EXAMPLE_SOURCES CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/src/examples/*.c")
 set(PUMICE_CLI_MAIN "${PROJECT_SOURCE_DIR}/src/cli/main.c")
 list(REMOVE_ITEM PUMICE_CLI_SOURCES "${PUMICE_CLI_MAIN}")
 
 # Everything of these but main(), for the program and for the tests.
-set(PUMICE_TOP_SOURCES ${PUMICE_IMAGE_SOURCES} ${PUMICE_FOLDER_SOURCES} ${PUMICE_CLI_SOURCES})
+set(PUMICE_TOP_SOURCES ${PUMICE_IMAGE_SOURCES} ${PUMICE_FOLDER_SOURCES}
+    ${PUMICE_TEXT_SOURCES} ${PUMICE_CLI_SOURCES})
 if(PUMICE_TOP_SOURCES)
     add_library(pumice_top STATIC EXCLUDE_FROM_ALL ${PUMICE_TOP_SOURCES})
     target_include_directories(pumice_top
         PRIVATE "${PROJECT_SOURCE_DIR}/runtime/include"
         PUBLIC "${PROJECT_SOURCE_DIR}/src")
     target_link_libraries(pumice_top PUBLIC
-        PkgConfig::PNG PkgConfig::TURBOJPEG PkgConfig::JANSSON Threads::Threads m)
+        PkgConfig::PNG PkgConfig::TURBOJPEG PkgConfig::JANSSON PkgConfig::UTF8PROC
+        PkgConfig::PCRE2 Threads::Threads m)
     pumice_compile_options(pumice_top)
 endif()
 

@@ -47,7 +47,7 @@ foreach(source IN LISTS test_sources)
     set_target_properties(${name} PROPERTIES
         RUNTIME_OUTPUT_DIRECTORY "${PROJECT_BINARY_DIR}/tests")
     set(libraries ${room_library} pumice_test_support)
-    if(room MATCHES "^(cli|image|system|hf|arch)$")
+    if(room MATCHES "^(cli|image|system|hf|text|arch)$")
         list(APPEND libraries pumice_top)
     endif()
     foreach(library IN LISTS libraries)
