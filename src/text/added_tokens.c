@@ -87,8 +87,8 @@ pum_status added_tokens_add(struct added_tokens *tokens, const struct normalizer
                                                  : PUM_OK;
     int32_t index = token_table_find(&tokens->by_text, token->text, token->text_bytes);
     if (status == PUM_OK && index < 0) {
-        enum token_result result = token_table_add(&tokens->by_text, token->text,
-                                                   token->text_bytes, (int32_t)tokens->count);
+        enum token_result result = token_table_add(&tokens->by_text, token->text, token->text_bytes,
+                                                   (int32_t)tokens->count);
         if (result != TOKEN_OK)
             status = fault_set(fault, result == TOKEN_NO_MEMORY ? PUM_E_MEMORY : PUM_E_LIMIT,
                                "added_tokens: %s", token_result_text(result));
@@ -158,9 +158,8 @@ pum_status added_tokens_finish(struct added_tokens *tokens, struct fault *fault)
     merge_table_free(&tokens->by_id);
     for (size_t i = 0; i < tokens->count; i++) {
         const struct added_token *token = &tokens->items[i];
-        enum token_result result =
-            insert(token->flags.normalized ? &tokens->normal : &tokens->raw, token->normal,
-                   token->normal_bytes, (int32_t)i);
+        enum token_result result = insert(token->flags.normalized ? &tokens->normal : &tokens->raw,
+                                          token->normal, token->normal_bytes, (int32_t)i);
         struct merge_entry entry = {.left = token->id, .id = (int32_t)i};
         if (result == TOKEN_OK)
             result = merge_table_add(&tokens->by_id, &entry);
@@ -193,8 +192,7 @@ static int32_t longest_at(const struct added_trie *trie, const char *bytes, size
 static bool word_goes_on(const char *bytes, size_t begin, size_t end, size_t first, size_t after)
 {
     size_t length;
-    if (first > begin &&
-        char_is_word(utf8_next(bytes + utf8_before(bytes, first), &length)))
+    if (first > begin && char_is_word(utf8_next(bytes + utf8_before(bytes, first), &length)))
         return true;
     return after < end && char_is_word(utf8_next(bytes + after, &length));
 }
@@ -217,8 +215,7 @@ static pum_status split_piece(const struct added_tokens *tokens, const struct ad
         }
         at = after; /* the search goes on here, whatever becomes of the token */
         const struct added_token *token = &tokens->items[index];
-        if (token->flags.single_word &&
-            word_goes_on(bytes, piece->begin, piece->end, first, after))
+        if (token->flags.single_word && word_goes_on(bytes, piece->begin, piece->end, first, after))
             continue;
         while (token->flags.left && first > before) {
             size_t space = utf8_before(bytes, first);

@@ -13,9 +13,9 @@
 #define ADDED_TOKEN_MAX_BYTES 1024
 
 struct added_flags {
-    bool single_word;  /* only where no word goes on to either side */
-    bool left, right;  /* takes the white space on that side with it */
-    bool normalized;   /* looked for after the normalizer, as the normalizer makes it */
+    bool single_word; /* only where no word goes on to either side */
+    bool left, right; /* takes the white space on that side with it */
+    bool normalized;  /* looked for after the normalizer, as the normalizer makes it */
     bool special;
 };
 

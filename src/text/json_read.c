@@ -65,7 +65,7 @@ static const json_t *field(const json_t *object, const char *key)
 }
 
 pum_status field_bool(const json_t *object, const char *where, const char *key, bool otherwise,
-                     bool *out_value, struct fault *fault)
+                      bool *out_value, struct fault *fault)
 {
     const json_t *value = field(object, key);
     *out_value = value == NULL ? otherwise : json_is_true(value);
@@ -75,7 +75,7 @@ pum_status field_bool(const json_t *object, const char *where, const char *key, 
 }
 
 pum_status field_int(const json_t *object, const char *where, const char *key, int64_t otherwise,
-                    int64_t *out_value, struct fault *fault)
+                     int64_t *out_value, struct fault *fault)
 {
     const json_t *value = field(object, key);
     *out_value = value == NULL ? otherwise : (int64_t)json_integer_value(value);
@@ -85,7 +85,7 @@ pum_status field_int(const json_t *object, const char *where, const char *key, i
 }
 
 pum_status field_text(const json_t *object, const char *where, const char *key,
-                       const char *otherwise, struct json_text *out_text, struct fault *fault)
+                      const char *otherwise, struct json_text *out_text, struct fault *fault)
 {
     const json_t *value = field(object, key);
     out_text->bytes = otherwise;

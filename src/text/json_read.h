@@ -14,7 +14,7 @@
 pum_status json_read_object(const char *bytes, size_t size, const char *where, json_t **out_json,
                             struct fault *fault);
 
-/* Reads a file the same way. *out_json is NULL with PUM_OK if the file is missing and `optional`. */
+/* Reads a file the same way. *out_json is NULL with PUM_OK if it is missing and `optional`. */
 pum_status json_read_file(const char *path, bool optional, json_t **out_json, struct fault *fault);
 
 /* The field "type" of a component; "" where it has none, NULL where it is no text. */
@@ -22,16 +22,16 @@ const char *component_type(const json_t *object);
 
 /* A field, or `otherwise` where it is missing or null. PUM_E_FORMAT: of another kind. */
 pum_status field_bool(const json_t *object, const char *where, const char *key, bool otherwise,
-                     bool *out_value, struct fault *fault);
+                      bool *out_value, struct fault *fault);
 pum_status field_int(const json_t *object, const char *where, const char *key, int64_t otherwise,
-                    int64_t *out_value, struct fault *fault);
-/* Texts may hold NUL bytes: the length counts. `otherwise` may be NULL. Borrowed from the object. */
+                     int64_t *out_value, struct fault *fault);
+/* Texts may hold NUL bytes: the length counts. `otherwise` may be NULL. Borrowed. */
 struct json_text {
     const char *bytes;
     size_t size;
 };
 pum_status field_text(const json_t *object, const char *where, const char *key,
-                       const char *otherwise, struct json_text *out_text, struct fault *fault);
+                      const char *otherwise, struct json_text *out_text, struct fault *fault);
 
 /* A copy with a NUL behind it; NULL: out of memory. */
 char *json_text_copy(struct json_text text);

@@ -82,8 +82,7 @@ static pum_status read_bert(struct normalizer *normalizer, const json_t *json, s
     return status;
 }
 
-static pum_status read_strip(struct normalizer *normalizer, const json_t *json,
-                             struct fault *fault)
+static pum_status read_strip(struct normalizer *normalizer, const json_t *json, struct fault *fault)
 {
     struct normal_step step = {.kind = NORMAL_STRIP};
     pum_status status = field_bool(json, "normalizer", "strip_left", true, &step.left, fault);
@@ -268,8 +267,7 @@ static pum_status strip(struct text_work *work, const struct text_piece *piece,
                         const struct normal_step *step)
 {
     size_t begin = piece->begin, end = piece->end, length;
-    while (step->left && begin < end &&
-           char_is_space(utf8_next(work->now.bytes + begin, &length)))
+    while (step->left && begin < end && char_is_space(utf8_next(work->now.bytes + begin, &length)))
         begin += length;
     while (step->right && begin < end) {
         size_t before = utf8_before(work->now.bytes, end);
@@ -289,9 +287,9 @@ static pum_status replace(struct text_work *work, const struct text_piece *piece
     for (size_t i = 0; i < work->matches.count && status == PUM_OK; i++) {
         struct text_match match = work->matches.items[i];
         size_t end = piece->begin + match.end;
-        status = match.hit ? text_put(work, step->text, step->text_bytes,
-                                      work->now.origins[end - 1])
-                           : text_copy(work, piece->begin + match.begin, end);
+        status = match.hit
+                     ? text_put(work, step->text, step->text_bytes, work->now.origins[end - 1])
+                     : text_copy(work, piece->begin + match.begin, end);
     }
     return status;
 }
@@ -306,8 +304,7 @@ static pum_status prepend(struct text_work *work, const struct text_piece *piece
     return status == PUM_OK ? text_copy(work, piece->begin, piece->end) : status;
 }
 
-static pum_status run_step(struct text_work *work, const struct text_piece *piece,
-                           const void *user)
+static pum_status run_step(struct text_work *work, const struct text_piece *piece, const void *user)
 {
     const struct normal_step *step = user;
     switch (step->kind) {

@@ -10,16 +10,16 @@
 #include "pattern.h"
 
 enum normal_kind {
-    NORMAL_BERT_CLEAN,    /* control characters away, white space to blanks */
-    NORMAL_BERT_CHINESE,  /* blanks around each Chinese character */
-    NORMAL_FORM,          /* NFC, NFD, NFKC, NFKD */
-    NORMAL_DROP,          /* characters of a class away */
+    NORMAL_BERT_CLEAN,   /* control characters away, white space to blanks */
+    NORMAL_BERT_CHINESE, /* blanks around each Chinese character */
+    NORMAL_FORM,         /* NFC, NFD, NFKC, NFKD */
+    NORMAL_DROP,         /* characters of a class away */
     NORMAL_LOWER,
     NORMAL_STRIP,
     NORMAL_REPLACE,
     NORMAL_PREPEND,
-    NORMAL_BYTE_LEVEL,    /* bytes to GPT-2's letters */
-    NORMAL_NMT            /* SentencePiece's cleaning */
+    NORMAL_BYTE_LEVEL, /* bytes to GPT-2's letters */
+    NORMAL_NMT         /* SentencePiece's cleaning */
 };
 
 struct normal_step {

@@ -43,13 +43,14 @@ static void emit(struct rewriting *r, const char *text, size_t size)
  * cannot be spelled inside of a class, and stays PCRE2's own there. */
 static const char *escape_for(char letter, bool in_class)
 {
+    static const char word[] = "[\\p{L}\\p{M}\\p{Nd}\\p{Nl}\\p{Pc}]";
     switch (letter) {
     case 's':
         return in_class ? "\\t-\\r\\x{85}\\p{Z}" : "[\\t-\\r\\x{85}\\p{Z}]";
     case 'S':
         return in_class ? NULL : "[^\\t-\\r\\x{85}\\p{Z}]";
     case 'w':
-        return in_class ? "\\p{L}\\p{M}\\p{Nd}\\p{Nl}\\p{Pc}" : "[\\p{L}\\p{M}\\p{Nd}\\p{Nl}\\p{Pc}]";
+        return in_class ? "\\p{L}\\p{M}\\p{Nd}\\p{Nl}\\p{Pc}" : word;
     case 'W':
         return in_class ? NULL : "[^\\p{L}\\p{M}\\p{Nd}\\p{Nl}\\p{Pc}]";
     case 'h':
@@ -95,6 +96,19 @@ static size_t rewrite_class(struct rewriting *r, const char *text, size_t size, 
     return size;
 }
 
+/* Whether text[0..end) ends in an interval such as {1,3}. */
+static bool ends_in_interval(const char *text, size_t end)
+{
+    size_t at = end - 1;
+    if (end < 3 || text[at] != '}')
+        return false;
+    while (at > 0 && ((text[at - 1] >= '0' && text[at - 1] <= '9') || text[at - 1] == ','))
+        at--;
+    if (at == 0 || at == end - 1 || text[at - 1] != '{')
+        return false;
+    return at < 3 || text[at - 2] != 'x' || text[at - 3] != '\\';
+}
+
 /* Oniguruma's dialect to PCRE2's. */
 static void rewrite_pattern(struct rewriting *r, const char *text, size_t size)
 {
@@ -107,7 +121,7 @@ static void rewrite_pattern(struct rewriting *r, const char *text, size_t size)
         } else if (text[i] == '[') {
             i = rewrite_class(r, text, size, i);
         } else {
-            if (text[i] == '+' && i > 0 && text[i - 1] == '}')
+            if (text[i] == '+' && i > 0 && ends_in_interval(text, i))
                 r->unknown = "a repeated interval, {}+";
             emit(r, text + i, 1);
         }
@@ -130,10 +144,9 @@ static pum_status compile_code(struct pattern *pattern, struct fault *fault)
     PCRE2_SIZE at;
     if (status == PUM_OK) {
         pcre2_set_newline(dialect, PCRE2_NEWLINE_LF);
-        pattern->code =
-            pcre2_compile((PCRE2_SPTR)(r.count == 0 ? "" : r.out), r.count,
-                          PCRE2_UTF | PCRE2_UCP | PCRE2_MULTILINE | PCRE2_NEVER_BACKSLASH_C, &code,
-                          &at, dialect);
+        pattern->code = pcre2_compile(
+            (PCRE2_SPTR)(r.count == 0 ? "" : r.out), r.count,
+            PCRE2_UTF | PCRE2_UCP | PCRE2_MULTILINE | PCRE2_NEVER_BACKSLASH_C, &code, &at, dialect);
     }
     pcre2_compile_context_free(dialect);
     free(r.out);
@@ -142,9 +155,8 @@ static pum_status compile_code(struct pattern *pattern, struct fault *fault)
     if (pattern->code == NULL) {
         char reason[200] = "";
         pcre2_get_error_message(code, (PCRE2_UCHAR *)reason, sizeof(reason));
-        return fault_set(fault, PUM_E_UNSUPPORTED,
-                         "%s: the pattern '%.200s' cannot be used: %s", pattern->where,
-                         pattern->text, reason);
+        return fault_set(fault, PUM_E_UNSUPPORTED, "%s: the pattern '%.200s' cannot be used: %s",
+                         pattern->where, pattern->text, reason);
     }
     pcre2_set_match_limit(pattern->limits, MAX_MATCH_STEPS);
     pcre2_set_heap_limit(pattern->limits, MAX_MATCH_KIBIBYTES);

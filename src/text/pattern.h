@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
  * pattern.h - the patterns of tokenizer files: a fixed text, or a regular expression of Oniguruma's
- * dialect run by PCRE2. The two differ in what \s and \w are; patterns are rewritten for that. Every
- * search has a limit of steps, so that a hostile pattern ends in an error.
+ * dialect run by PCRE2. The two differ in what \s and \w are; patterns are rewritten for that.
+ * Every search has a limit of steps, so that a hostile pattern ends in an error.
  * Tests: tests/text/test_pattern.c.
  */
 #ifndef PUM_SRC_TEXT_PATTERN_H

@@ -127,8 +127,7 @@ static pum_status cut_fixed(struct text_work *work, const struct text_piece *pie
                : status;
 }
 
-static pum_status cut_step(struct text_work *work, const struct text_piece *piece,
-                           const void *user)
+static pum_status cut_step(struct text_work *work, const struct text_piece *piece, const void *user)
 {
     const struct cut_step *step = user;
     switch (step->kind) {
@@ -177,8 +176,8 @@ static pum_status put_metaspace(struct text_work *work, const struct text_piece 
     char sign[4];
     size_t length = utf8_write(step->character, sign), size = piece->end - piece->begin;
     const char *bytes = work->now.bytes + piece->begin;
-    bool begins = size > 0 && (bytes[0] == ' ' ||
-                               (size >= length && memcmp(bytes, sign, length) == 0));
+    bool begins =
+        size > 0 && (bytes[0] == ' ' || (size >= length && memcmp(bytes, sign, length) == 0));
     bool wanted = step->prepend == METASPACE_ALWAYS ||
                   (step->prepend == METASPACE_FIRST && piece->origin == 0);
     pum_status status = PUM_OK;

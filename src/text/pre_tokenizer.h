@@ -10,13 +10,13 @@
 #include "pattern.h"
 
 enum cut_kind {
-    CUT_CLASS,        /* at characters of a class */
-    CUT_CHARACTER,    /* at one character */
-    CUT_PATTERN,      /* at what a pattern matches, or does not match */
-    CUT_WORDS,        /* words, and runs of what is neither word nor space */
-    CUT_BYTE_LEVEL,   /* GPT-2's pattern, then bytes to letters */
-    CUT_METASPACE,    /* blanks to a sign, and cut before each */
-    CUT_FIXED_LENGTH  /* every so many characters */
+    CUT_CLASS,       /* at characters of a class */
+    CUT_CHARACTER,   /* at one character */
+    CUT_PATTERN,     /* at what a pattern matches, or does not match */
+    CUT_WORDS,       /* words, and runs of what is neither word nor space */
+    CUT_BYTE_LEVEL,  /* GPT-2's pattern, then bytes to letters */
+    CUT_METASPACE,   /* blanks to a sign, and cut before each */
+    CUT_FIXED_LENGTH /* every so many characters */
 };
 
 enum metaspace_prepend { METASPACE_ALWAYS, METASPACE_FIRST, METASPACE_NEVER };
@@ -40,8 +40,7 @@ struct pre_tokenizer {
 };
 
 /* Appends a step; takes over its pattern, also when it fails. */
-pum_status pre_tokenizer_add(struct pre_tokenizer *pre, struct cut_step step,
-                             struct fault *fault);
+pum_status pre_tokenizer_add(struct pre_tokenizer *pre, struct cut_step step, struct fault *fault);
 /* GPT-2's step; `pattern`: cut by its pattern. */
 pum_status pre_tokenizer_add_byte_level(struct pre_tokenizer *pre, bool prefix_space, bool pattern,
                                         struct fault *fault);

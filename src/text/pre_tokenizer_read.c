@@ -91,7 +91,7 @@ pum_status metaspace_read(const json_t *json, const char *where, uint32_t *out_c
         status = field_bool(json, where, "add_prefix_space", true, &prefix_space, fault);
     if (status == PUM_OK)
         status = field_text(json, where, "prepend_scheme", prefix_space ? "always" : "never",
-                             &scheme, fault);
+                            &scheme, fault);
     if (status != PUM_OK)
         return status;
     if (strcmp(scheme.bytes, "first") == 0)
@@ -104,8 +104,7 @@ pum_status metaspace_read(const json_t *json, const char *where, uint32_t *out_c
     return status;
 }
 
-static pum_status read_metaspace(struct pre_tokenizer *pre, const json_t *json,
-                                 struct fault *fault)
+static pum_status read_metaspace(struct pre_tokenizer *pre, const json_t *json, struct fault *fault)
 {
     struct cut_step step = {.kind = CUT_METASPACE, .behavior = SPLIT_MERGED_WITH_NEXT};
     pum_status status = metaspace_read(json, WHERE, &step.character, &step.prepend, fault);
@@ -114,8 +113,7 @@ static pum_status read_metaspace(struct pre_tokenizer *pre, const json_t *json,
     return status == PUM_OK ? pre_tokenizer_add(pre, step, fault) : status;
 }
 
-static pum_status read_delimiter(struct pre_tokenizer *pre, const json_t *json,
-                                 struct fault *fault)
+static pum_status read_delimiter(struct pre_tokenizer *pre, const json_t *json, struct fault *fault)
 {
     struct cut_step step = {.kind = CUT_CHARACTER, .behavior = SPLIT_REMOVED};
     pum_status status = read_character(json, WHERE, "delimiter", &step.character, fault);

@@ -60,8 +60,7 @@ pum_status text_copy(struct text_work *work, size_t begin, size_t end)
     if (end <= begin)
         return PUM_OK;
     size_t size = end - begin, need = next->count + size;
-    if (need > UINT32_MAX / 2 ||
-        !array_reserve((void **)&next->bytes, &next->byte_room, need, 1) ||
+    if (need > UINT32_MAX / 2 || !array_reserve((void **)&next->bytes, &next->byte_room, need, 1) ||
         !array_reserve((void **)&next->origins, &next->origin_room, need, sizeof(*next->origins)))
         return text_no_memory(work);
     memcpy(next->bytes + next->count, work->now.bytes + begin, size);
@@ -107,8 +106,8 @@ pum_status text_rewrite(struct text_work *work, text_step *step, const void *use
     for (size_t i = 0; i < work->pieces.count; i++) {
         struct text_piece *piece = &work->pieces.items[i];
         uint32_t begin = (uint32_t)work->next.count;
-        pum_status status = piece->token >= 0 ? text_copy(work, piece->begin, piece->end)
-                                              : step(work, piece, user);
+        pum_status status =
+            piece->token >= 0 ? text_copy(work, piece->begin, piece->end) : step(work, piece, user);
         if (status != PUM_OK)
             return status;
         piece->begin = begin;

@@ -49,8 +49,8 @@ struct text_work {
     struct text_buffer now, next;
     struct piece_list pieces, next_pieces;
     struct match_list matches;
-    void *pattern_data;   /* pattern.c's */
-    void *symbols;        /* the model's, kept between words */
+    void *pattern_data; /* pattern.c's */
+    void *symbols;      /* the model's, kept between words */
     size_t symbol_room;
     void *heap;
     size_t heap_room;

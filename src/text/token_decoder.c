@@ -114,8 +114,7 @@ static pum_status append_repaired(struct text_list *list, const char *bytes, siz
 
 /* --- steps: each reads `in` and appends to `out` ---------------------------------------------- */
 
-static pum_status byte_level(const struct text_list *in, struct text_list *out,
-                             struct fault *fault)
+static pum_status byte_level(const struct text_list *in, struct text_list *out, struct fault *fault)
 {
     struct text_list raw = {0};
     pum_status status = PUM_OK;
@@ -172,9 +171,9 @@ static pum_status replace_last(struct text_list *list, size_t begin, const char 
 static pum_status clean_up(struct text_list *list, size_t begin, struct fault *fault)
 {
     static const char *const pairs[][2] = {
-        {" .", "."},      {" ?", "?"},           {" !", "!"},    {" ,", ","},
-        {" ' ", "'"},     {" n't", "n't"},       {" 'm", "'m"},  {" do not", " don't"},
-        {" 's", "'s"},    {" 've", "'ve"},       {" 're", "'re"},
+        {" .", "."},   {" ?", "?"},     {" !", "!"},     {" ,", ","},
+        {" ' ", "'"},  {" n't", "n't"}, {" 'm", "'m"},   {" do not", " don't"},
+        {" 's", "'s"}, {" 've", "'ve"}, {" 're", "'re"},
     };
     pum_status status = PUM_OK;
     for (size_t i = 0; i < sizeof(pairs) / sizeof(pairs[0]) && status == PUM_OK; i++)

@@ -46,8 +46,7 @@ static pum_status read_metaspace(struct token_decoder *decoder, const json_t *js
     return status == PUM_OK ? token_decoder_add(decoder, step, fault) : status;
 }
 
-static pum_status read_strip(struct token_decoder *decoder, const json_t *json,
-                             struct fault *fault)
+static pum_status read_strip(struct token_decoder *decoder, const json_t *json, struct fault *fault)
 {
     struct decode_step step = {.kind = DECODE_STRIP};
     struct json_text text;

@@ -32,8 +32,7 @@ pum_status word_tokens_add(struct word_tokens *tokens, struct text_work *work, i
     if (!array_reserve((void **)&tokens->items, &tokens->room, tokens->count + 1,
                        sizeof(*tokens->items)))
         return text_no_memory(work);
-    tokens->items[tokens->count++] =
-        (struct word_token){id, (uint32_t)begin, (uint32_t)end};
+    tokens->items[tokens->count++] = (struct word_token){id, (uint32_t)begin, (uint32_t)end};
     return PUM_OK;
 }
 
@@ -45,8 +44,8 @@ static pum_status table_fault(struct fault *fault, const char *where, enum token
                      where, token_result_text(result));
 }
 
-pum_status token_model_read_vocab(struct token_model *model, const json_t *vocab,
-                                  const char *where, struct fault *fault)
+pum_status token_model_read_vocab(struct token_model *model, const json_t *vocab, const char *where,
+                                  struct fault *fault)
 {
     if (!json_is_object(vocab))
         return fault_set(fault, PUM_E_FORMAT, "%s is no object {token: id}", where);

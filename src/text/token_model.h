@@ -49,8 +49,8 @@ void token_model_free(struct token_model *model);
 const char *token_model_name(const struct token_model *model);
 
 /* A vocabulary {token: id}, as in "model.vocab" and vocab.json. */
-pum_status token_model_read_vocab(struct token_model *model, const json_t *vocab,
-                                  const char *where, struct fault *fault);
+pum_status token_model_read_vocab(struct token_model *model, const json_t *vocab, const char *where,
+                                  struct fault *fault);
 /* A pair that merges; both and what they become must be in the vocabulary. After
  * token_model_set. */
 pum_status token_model_add_merge(struct token_model *model, struct json_text left,

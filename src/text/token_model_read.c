@@ -14,15 +14,15 @@ static pum_status read_word_piece(struct token_model *model, const json_t *json,
                                   struct fault *fault)
 {
     struct json_text unknown, prefix;
-    pum_status status = token_model_read_vocab(model, json_object_get(json, "vocab"),
-                                               WHERE ".vocab", fault);
+    pum_status status =
+        token_model_read_vocab(model, json_object_get(json, "vocab"), WHERE ".vocab", fault);
     if (status == PUM_OK)
         status = field_text(json, WHERE, "unk_token", "[UNK]", &unknown, fault);
     if (status == PUM_OK)
         status = field_text(json, WHERE, "continuing_subword_prefix", "##", &prefix, fault);
     if (status == PUM_OK)
-        status = field_int(json, WHERE, "max_input_chars_per_word", 100, &model->max_characters,
-                          fault);
+        status =
+            field_int(json, WHERE, "max_input_chars_per_word", 100, &model->max_characters, fault);
     return status == PUM_OK ? token_model_set(model, unknown.bytes, prefix.bytes, "", fault)
                             : status;
 }
@@ -31,8 +31,8 @@ static pum_status read_word_level(struct token_model *model, const json_t *json,
                                   struct fault *fault)
 {
     struct json_text unknown;
-    pum_status status = token_model_read_vocab(model, json_object_get(json, "vocab"),
-                                               WHERE ".vocab", fault);
+    pum_status status =
+        token_model_read_vocab(model, json_object_get(json, "vocab"), WHERE ".vocab", fault);
     if (status == PUM_OK)
         status = field_text(json, WHERE, "unk_token", "<unk>", &unknown, fault);
     return status == PUM_OK ? token_model_set(model, unknown.bytes, "", "", fault) : status;
@@ -53,14 +53,12 @@ static pum_status read_merge(struct token_model *model, const json_t *json, stru
             return PUM_OK;
         const char *blank = memchr(left.bytes, ' ', left.size);
         if (blank == NULL)
-            return fault_set(fault, PUM_E_FORMAT, WHERE ".merges: '%.100s' is no pair",
-                             left.bytes);
+            return fault_set(fault, PUM_E_FORMAT, WHERE ".merges: '%.100s' is no pair", left.bytes);
         right.bytes = blank + 1;
         right.size = left.size - (size_t)(right.bytes - left.bytes);
         left.size = (size_t)(blank - left.bytes);
         if (memchr(right.bytes, ' ', right.size) != NULL)
-            return fault_set(fault, PUM_E_FORMAT, WHERE ".merges: '%.100s' is no pair",
-                             left.bytes);
+            return fault_set(fault, PUM_E_FORMAT, WHERE ".merges: '%.100s' is no pair", left.bytes);
     } else if (json_array_size(json) == 2 && json_is_string(json_array_get(json, 0)) &&
                json_is_string(json_array_get(json, 1))) {
         left = text_of(json_array_get(json, 0));
@@ -74,8 +72,8 @@ static pum_status read_merge(struct token_model *model, const json_t *json, stru
 static pum_status read_bpe(struct token_model *model, const json_t *json, struct fault *fault)
 {
     struct json_text unknown, prefix, suffix;
-    pum_status status = token_model_read_vocab(model, json_object_get(json, "vocab"),
-                                               WHERE ".vocab", fault);
+    pum_status status =
+        token_model_read_vocab(model, json_object_get(json, "vocab"), WHERE ".vocab", fault);
     if (status == PUM_OK)
         status = field_text(json, WHERE, "unk_token", NULL, &unknown, fault);
     if (status == PUM_OK)
@@ -109,10 +107,10 @@ static bool find_kind(const json_t *json, enum model_kind *out_kind)
         }
     if (type == NULL || type[0] != '\0')
         return false;
-    *out_kind = json_object_get(json, "merges") != NULL                      ? MODEL_BPE
-                : json_object_get(json, "max_input_chars_per_word") != NULL  ? MODEL_WORD_PIECE
-                : json_is_array(json_object_get(json, "vocab"))              ? MODEL_UNIGRAM
-                                                                             : MODEL_WORD_LEVEL;
+    *out_kind = json_object_get(json, "merges") != NULL                     ? MODEL_BPE
+                : json_object_get(json, "max_input_chars_per_word") != NULL ? MODEL_WORD_PIECE
+                : json_is_array(json_object_get(json, "vocab"))             ? MODEL_UNIGRAM
+                                                                            : MODEL_WORD_LEVEL;
     return true;
 }
 

@@ -52,8 +52,8 @@ static enum token_result grow_slots(struct token_table *table)
     table->slot_count = count;
     for (uint32_t i = 0; i < table->count; i++) {
         const struct token_entry *entry = &table->entries[i];
-        size_t slot = find_slot(table, entry->hash, table->bytes + entry->offset, entry->length,
-                                NULL, 0);
+        size_t slot =
+            find_slot(table, entry->hash, table->bytes + entry->offset, entry->length, NULL, 0);
         if (slot == count)
             return TOKEN_COLLIDES;
         slots[slot] = i + 1;

@@ -97,8 +97,8 @@ static pum_status read_bert(struct token_template *form, const json_t *json, boo
 }
 
 /* A special token of a template may be several tokens. */
-static pum_status read_special(struct template_parts *parts, const json_t *tokens,
-                               const char *name, int32_t type_id, struct fault *fault)
+static pum_status read_special(struct template_parts *parts, const json_t *tokens, const char *name,
+                               int32_t type_id, struct fault *fault)
 {
     const json_t *ids = json_object_get(json_object_get(tokens, name), "ids");
     if (!json_is_array(ids))

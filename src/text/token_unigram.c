@@ -93,8 +93,8 @@ static pum_status find_ways(const struct token_model *model, struct text_work *w
             if (end - begin > model->vocab.longest)
                 break;
             hash = token_hash(hash, word + at, length);
-            int32_t id = token_table_find_hashed(&model->vocab, hash, word + begin, end - begin,
-                                                 NULL, 0);
+            int32_t id =
+                token_table_find_hashed(&model->vocab, hash, word + begin, end - begin, NULL, 0);
             if (id < 0)
                 continue;
             try_way(&ways[end], score + model->scores[id], begin, id);
@@ -110,8 +110,8 @@ static pum_status find_ways(const struct token_model *model, struct text_work *w
 }
 
 /* One run of unknown characters: its text may be a token after all, or bytes. */
-static pum_status add_run(const struct token_model *model, struct text_work *work,
-                          const char *word, struct word_token run, struct word_tokens *tokens)
+static pum_status add_run(const struct token_model *model, struct text_work *work, const char *word,
+                          struct word_token run, struct word_tokens *tokens)
 {
     size_t size = run.end - run.begin;
     const unsigned char *bytes = (const unsigned char *)word + run.begin;
@@ -128,9 +128,8 @@ static pum_status add_run(const struct token_model *model, struct text_work *wor
 }
 
 /* Appends the tokens of the best way, runs of unknown characters as one. */
-static pum_status collect(const struct token_model *model, struct text_work *work,
-                          const char *word, size_t size, struct way *ways,
-                          struct word_tokens *tokens)
+static pum_status collect(const struct token_model *model, struct text_work *work, const char *word,
+                          size_t size, struct way *ways, struct word_tokens *tokens)
 {
     /* ways[end].begin points back; turn the links of the chosen way around. */
     uint32_t end = (uint32_t)size, after = UINT32_MAX;
@@ -154,9 +153,9 @@ static pum_status collect(const struct token_model *model, struct text_work *wor
             token.end = next.begin;
             next = ways[next.begin];
         }
-        status = token.id == model->unknown_id ? add_run(model, work, word, token, tokens)
-                                               : word_tokens_add(tokens, work, token.id,
-                                                                 token.begin, token.end);
+        status = token.id == model->unknown_id
+                     ? add_run(model, work, word, token, tokens)
+                     : word_tokens_add(tokens, work, token.id, token.begin, token.end);
         begin = token.end;
         after = next.begin;
         after_id = next.id;

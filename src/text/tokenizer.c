@@ -150,9 +150,12 @@ static int32_t first_of(const struct tokenizer *tokenizer, const char *const *na
 static void guess_special(struct tokenizer *tokenizer)
 {
     static const char *const names[][4] = {
-        {"[PAD]", "<pad>", "<|padding|>", NULL}, {"<s>", "<|startoftext|>", NULL, NULL},
-        {"</s>", "<|endoftext|>", NULL, NULL},   {"[SEP]", "</s>", NULL, NULL},
-        {"[CLS]", "<s>", NULL, NULL},            {"[MASK]", "<mask>", NULL, NULL},
+        {"[PAD]", "<pad>", "<|padding|>", NULL},
+        {"<s>", "<|startoftext|>", NULL, NULL},
+        {"</s>", "<|endoftext|>", NULL, NULL},
+        {"[SEP]", "</s>", NULL, NULL},
+        {"[CLS]", "<s>", NULL, NULL},
+        {"[MASK]", "<mask>", NULL, NULL},
     };
     struct tokenizer_info *info = &tokenizer->info;
     int32_t *ids[] = {&info->padding,   &info->begin,    &info->end,
@@ -208,8 +211,7 @@ pum_status tokenizer_decode(const struct tokenizer *tokenizer, const int64_t *id
                                    entry->length, fault);
     }
     if (status == PUM_OK)
-        status =
-            token_decoder_run(&tokenizer->decoder, &list, out_text, out_bytes, fault);
+        status = token_decoder_run(&tokenizer->decoder, &list, out_text, out_bytes, fault);
     text_list_free(&list);
     return status;
 }

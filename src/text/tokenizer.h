@@ -21,10 +21,10 @@ struct tokenizer;
 
 /* What a loaded tokenizer is. Ids are -1 and texts NULL where the files name none. */
 struct tokenizer_info {
-    const char *model;     /* "WordPiece", "BPE", "Unigram", "WordLevel" */
-    int32_t token_count;   /* entries, added ones too; the largest id + 1 may be more */
-    int32_t id_limit;      /* the largest id + 1 */
-    int32_t max_length;    /* tokenizer_config.json's model_max_length; 0: none or "very large" */
+    const char *model;   /* "WordPiece", "BPE", "Unigram", "WordLevel" */
+    int32_t token_count; /* entries, added ones too; the largest id + 1 may be more */
+    int32_t id_limit;    /* the largest id + 1 */
+    int32_t max_length;  /* tokenizer_config.json's model_max_length; 0: none or "very large" */
     int32_t unknown, padding, begin, end, separator, classify, mask; /* ids */
 };
 

@@ -11,7 +11,7 @@
 
 #define LETTER_FOR_BLANK 0x120u
 
-/* A token of one text. lead, trail: characters of white space that its text begins and ends with. */
+/* A token of one text. lead, trail: white space that its text begins and ends with. */
 struct row_token {
     int32_t id;
     uint32_t begin, end;
@@ -90,9 +90,8 @@ static pum_status encode_piece(struct encoding *e, const struct text_piece *piec
                             : token_model_run(&t->model, &e->work, bytes, size, &e->word);
     for (size_t i = 0; i < e->word.count && status == PUM_OK; i++) {
         struct word_token word = e->word.items[i];
-        struct row_token token = {.id = word.id,
-                                  .begin = origins[word.begin].begin,
-                                  .end = origins[word.end - 1].end};
+        struct row_token token = {
+            .id = word.id, .begin = origins[word.begin].begin, .end = origins[word.end - 1].end};
         const struct token_entry *entry = token_table_entry(&t->model.vocab, word.id);
         if (trim && piece->token >= 0)
             count_blanks(bytes, size, &token.lead, &token.trail);
@@ -268,10 +267,9 @@ static void trim_span(const struct token_template *form, const char *text, size_
         uint32_t count = 0;
         for (uint32_t at = token->begin; at < token->end; count++)
             at = skip_characters(text, text_bytes, at, token->end, 1);
-        token->end = count <= token->trail
-                         ? token->begin
-                         : skip_characters(text, text_bytes, token->begin, token->end,
-                                           count - token->trail);
+        token->end = count <= token->trail ? token->begin
+                                           : skip_characters(text, text_bytes, token->begin,
+                                                             token->end, count - token->trail);
     }
 }
 
@@ -294,8 +292,7 @@ static pum_status place_text(struct encoding *e, const struct tokenizer_text *te
         if (e->tokenizer->form.trim)
             trim_span(&e->tokenizer->form, source == 0 ? text->text : text->pair,
                       source == 0 ? text->text_bytes : text->pair_bytes, i == 0, &token);
-        status = place(e, token.id, type_id,
-                       (struct token_span){token.begin, token.end, source});
+        status = place(e, token.id, type_id, (struct token_span){token.begin, token.end, source});
     }
     return status;
 }
@@ -432,8 +429,7 @@ pum_status tokenizer_encode(const struct tokenizer *tokenizer, const struct toke
                          .fault = fault};
     struct token_batch batch = {.rows = count < 0 ? 0 : count};
     memset(out_batch, 0, sizeof(*out_batch));
-    if (count < 0 || e.options.max_length < 0 || e.options.pad_to < 0 ||
-        e.options.pad_multiple < 0)
+    if (count < 0 || e.options.max_length < 0 || e.options.pad_to < 0 || e.options.pad_multiple < 0)
         return fault_set(fault, PUM_E_ARGUMENT, "encoding: a count or a length is negative");
     batch.lengths = calloc((size_t)batch.rows + 1, sizeof(*batch.lengths));
     batch.cut = calloc((size_t)batch.rows + 1, sizeof(*batch.cut));

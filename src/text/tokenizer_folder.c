@@ -48,9 +48,10 @@ static void name_special(struct tokenizer *tokenizer, const struct tokenizer_fil
         const char *key;
         int32_t *id;
     } rows[] = {
-        {"unk_token", &info->unknown},   {"pad_token", &info->padding}, {"bos_token", &info->begin},
-        {"eos_token", &info->end},       {"sep_token", &info->separator},
-        {"cls_token", &info->classify},  {"mask_token", &info->mask},
+        {"unk_token", &info->unknown},   {"pad_token", &info->padding},
+        {"bos_token", &info->begin},     {"eos_token", &info->end},
+        {"sep_token", &info->separator}, {"cls_token", &info->classify},
+        {"mask_token", &info->mask},
     };
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
         struct json_text text = tokenizer_special(files, rows[i].key);
@@ -87,14 +88,14 @@ static pum_status add_configured(struct tokenizer *tokenizer, const json_t *map,
     struct numbered *list = malloc((count + 1) * sizeof(*list));
     if (list == NULL)
         return fault_set(fault, PUM_E_MEMORY, "tokenizer_config.json: out of memory");
-    json_object_foreach((json_t *)(uintptr_t)map, key, value)
-        list[used++] = (struct numbered){strtoll(key, NULL, 10), value};
+    json_object_foreach((json_t *)(uintptr_t)map, key, value) list[used++] =
+        (struct numbered){strtoll(key, NULL, 10), value};
     qsort(list, used, sizeof(*list), by_id);
     for (size_t i = 0; i < used && status == PUM_OK; i++) {
         const char *text = json_string_value(json_object_get(list[i].token, "content"));
         if (text == NULL || token_table_find(&tokenizer->added.by_text, text, strlen(text)) < 0)
-            status = tokenizer_add_json(tokenizer, list[i].token, (struct added_flags){0}, &next,
-                                        fault);
+            status =
+                tokenizer_add_json(tokenizer, list[i].token, (struct added_flags){0}, &next, fault);
     }
     free(list);
     return status;
@@ -111,8 +112,8 @@ static pum_status add_listed(struct tokenizer *tokenizer, const json_t *map, str
     struct numbered *list = malloc((count + 1) * sizeof(*list));
     if (list == NULL)
         return fault_set(fault, PUM_E_MEMORY, "added_tokens.json: out of memory");
-    json_object_foreach((json_t *)(uintptr_t)map, key, value)
-        list[used++] = (struct numbered){json_integer_value(value), json_string(key)};
+    json_object_foreach((json_t *)(uintptr_t)map, key, value) list[used++] =
+        (struct numbered){json_integer_value(value), json_string(key)};
     qsort(list, used, sizeof(*list), by_id);
     for (size_t i = 0; i < used; i++) {
         const json_t *text = list[i].token;
@@ -186,8 +187,8 @@ static pum_status load_folder(struct tokenizer *tokenizer, const char *folder, c
     pum_status status =
         tokenizer_read_beside(folder, "tokenizer_config.json", true, &files.config, fault);
     if (status == PUM_OK)
-        status = tokenizer_read_beside(folder, "special_tokens_map.json", true,
-                                       &files.special_map, fault);
+        status = tokenizer_read_beside(folder, "special_tokens_map.json", true, &files.special_map,
+                                       fault);
     if (status == PUM_OK)
         status = tokenizer_read_beside(folder, "added_tokens.json", true, &files.added, fault);
     if (status == PUM_OK) {

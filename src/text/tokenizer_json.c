@@ -13,15 +13,15 @@ static const char *kind_of_json(const json_t *json)
     if (json_object_get(json, "tokenizer_class") != NULL ||
         json_object_get(json, "added_tokens_decoder") != NULL)
         return "a tokenizer_config.json";
-    if (json_object_get(json, "model_type") != NULL || json_object_get(json, "architectures") != NULL)
+    if (json_object_get(json, "model_type") != NULL ||
+        json_object_get(json, "architectures") != NULL)
         return "a model's config.json";
     if (json_object_get(json, "image_mean") != NULL)
         return "a preprocessor_config.json";
     const char *key;
     json_t *value;
     size_t numbers = 0;
-    json_object_foreach((json_t *)(uintptr_t)json, key, value)
-        numbers += json_is_integer(value);
+    json_object_foreach((json_t *)(uintptr_t)json, key, value) numbers += json_is_integer(value);
     return numbers > 0 && numbers == json_object_size(json)
                ? "a vocab.json, which needs its merges.txt beside it"
                : "JSON without a \"model\"";
@@ -63,9 +63,10 @@ static pum_status read_truncation(struct file_limits *limits, const json_t *json
         status = field_text(json, where, "strategy", "LongestFirst", &strategy, fault);
     if (status != PUM_OK)
         return status;
-    limits->options.truncation = strcmp(strategy.bytes, "OnlyFirst") == 0    ? TOKENIZER_ONLY_FIRST
-                                 : strcmp(strategy.bytes, "OnlySecond") == 0 ? TOKENIZER_ONLY_SECOND
-                                                                            : TOKENIZER_LONGEST_FIRST;
+    limits->options.truncation = strcmp(strategy.bytes, "OnlyFirst") == 0 ? TOKENIZER_ONLY_FIRST
+                                 : strcmp(strategy.bytes, "OnlySecond") == 0
+                                     ? TOKENIZER_ONLY_SECOND
+                                     : TOKENIZER_LONGEST_FIRST;
     return PUM_OK;
 }
 
@@ -79,8 +80,8 @@ static pum_status read_padding(struct file_limits *limits, const json_t *json, s
     if (json_is_object(strategy))
         status = read_length(strategy, where, "Fixed", &limits->options.pad_to, fault);
     if (status == PUM_OK)
-        status = read_length(json, where, "pad_to_multiple_of", &limits->options.pad_multiple,
-                             fault);
+        status =
+            read_length(json, where, "pad_to_multiple_of", &limits->options.pad_multiple, fault);
     if (status == PUM_OK)
         status = read_side(json, where, &limits->options.pad_side, fault);
     if (status == PUM_OK)
@@ -112,8 +113,8 @@ pum_status tokenizer_finish_decoder(struct tokenizer *tokenizer, struct fault *f
         decoder->steps[0].kind != DECODE_BYTE_LEVEL)
         return PUM_OK;
     struct decode_step step = {.kind = DECODE_REPLACE};
-    pum_status status = pattern_compile(model->suffix, model->suffix_bytes, false, "decoder",
-                                        &step.pattern, fault);
+    pum_status status =
+        pattern_compile(model->suffix, model->suffix_bytes, false, "decoder", &step.pattern, fault);
     if (status != PUM_OK)
         return status;
     step.text = json_text_copy((struct json_text){" ", 1});
@@ -128,8 +129,7 @@ pum_status tokenizer_finish_decoder(struct tokenizer *tokenizer, struct fault *f
                : status;
 }
 
-pum_status tokenizer_read_json(struct tokenizer *tokenizer, const json_t *json,
-                               struct fault *fault)
+pum_status tokenizer_read_json(struct tokenizer *tokenizer, const json_t *json, struct fault *fault)
 {
     const char *version = json_string_value(json_object_get(json, "version"));
     if (!json_is_object(json_object_get(json, "model")))
@@ -140,8 +140,8 @@ pum_status tokenizer_read_json(struct tokenizer *tokenizer, const json_t *json,
                          version);
     pum_status status = token_model_read(&tokenizer->model, json_object_get(json, "model"), fault);
     if (status == PUM_OK)
-        status = normalizer_read(&tokenizer->normalizer, json_object_get(json, "normalizer"),
-                                 fault);
+        status =
+            normalizer_read(&tokenizer->normalizer, json_object_get(json, "normalizer"), fault);
     if (status == PUM_OK)
         status = pre_tokenizer_read(&tokenizer->pre, json_object_get(json, "pre_tokenizer"), fault);
     if (status == PUM_OK)

@@ -22,9 +22,9 @@ static pum_status each_line(const char *folder, const char *name,
     unsigned char *data;
     size_t size;
     char *path = hf_path(folder, name);
-    pum_status status =
-        path == NULL ? fault_set(fault, PUM_E_MEMORY, "%s: out of memory", folder)
-                     : in_file_read(path, TOKENIZER_MAX_FILE_BYTES, &data, &size, fault);
+    pum_status status = path == NULL
+                            ? fault_set(fault, PUM_E_MEMORY, "%s: out of memory", folder)
+                            : in_file_read(path, TOKENIZER_MAX_FILE_BYTES, &data, &size, fault);
     free(path);
     if (status != PUM_OK)
         return status;
@@ -167,12 +167,11 @@ static pum_status add_merge_line(void *user, const char *line, size_t size, int3
     /* Copies, because a message prints both as texts. */
     char *first = json_text_copy((struct json_text){line, left});
     char *second = json_text_copy((struct json_text){blank + 1, size - left - 1});
-    pum_status status =
-        first == NULL || second == NULL
-            ? fault_set(fault, PUM_E_MEMORY, "merges.txt: out of memory")
-            : token_model_add_merge(user, (struct json_text){first, left},
-                                    (struct json_text){second, size - left - 1}, "merges.txt",
-                                    fault);
+    pum_status status = first == NULL || second == NULL
+                            ? fault_set(fault, PUM_E_MEMORY, "merges.txt: out of memory")
+                            : token_model_add_merge(user, (struct json_text){first, left},
+                                                    (struct json_text){second, size - left - 1},
+                                                    "merges.txt", fault);
     free(first);
     free(second);
     return status;
@@ -187,12 +186,18 @@ static pum_status find_family(const struct tokenizer *tokenizer, const char *fol
         const char *name;
         enum bpe_family family;
     } rows[] = {
-        {"GPT2Tokenizer", FAMILY_GPT2},       {"gpt2", FAMILY_GPT2},
-        {"gpt_neo", FAMILY_GPT2},             {"gptj", FAMILY_GPT2},
-        {"RobertaTokenizer", FAMILY_ROBERTA}, {"roberta", FAMILY_ROBERTA},
-        {"BartTokenizer", FAMILY_ROBERTA},    {"bart", FAMILY_ROBERTA},
-        {"LongformerTokenizer", FAMILY_ROBERTA}, {"longformer", FAMILY_ROBERTA},
-        {"CLIPTokenizer", FAMILY_CLIP},       {"clip", FAMILY_CLIP},
+        {"GPT2Tokenizer", FAMILY_GPT2},
+        {"gpt2", FAMILY_GPT2},
+        {"gpt_neo", FAMILY_GPT2},
+        {"gptj", FAMILY_GPT2},
+        {"RobertaTokenizer", FAMILY_ROBERTA},
+        {"roberta", FAMILY_ROBERTA},
+        {"BartTokenizer", FAMILY_ROBERTA},
+        {"bart", FAMILY_ROBERTA},
+        {"LongformerTokenizer", FAMILY_ROBERTA},
+        {"longformer", FAMILY_ROBERTA},
+        {"CLIPTokenizer", FAMILY_CLIP},
+        {"clip", FAMILY_CLIP},
         {"clip_text_model", FAMILY_CLIP},
     };
     json_t *model_config;
@@ -231,8 +236,7 @@ static pum_status add_gpt2_parts(struct tokenizer *tokenizer, const struct token
     static const char where[] = "tokenizer_config.json";
     struct token_template *form = &tokenizer->form;
     struct template_part special = {.source = -1};
-    pum_status status =
-        field_bool(files->config, where, "add_prefix_space", false, &prefix, fault);
+    pum_status status = field_bool(files->config, where, "add_prefix_space", false, &prefix, fault);
     if (status == PUM_OK)
         status = field_bool(files->config, where, "add_bos_token", false, &begin, fault);
     if (status == PUM_OK)
@@ -259,15 +263,14 @@ static pum_status add_gpt2_parts(struct tokenizer *tokenizer, const struct token
 static pum_status add_roberta_parts(struct tokenizer *tokenizer,
                                     const struct tokenizer_files *files, struct fault *fault)
 {
-    static const char *const special[][2] = {{"bos_token", "<s>"},   {"eos_token", "</s>"},
-                                             {"unk_token", "<unk>"}, {"sep_token", "</s>"},
-                                             {"pad_token", "<pad>"}, {"cls_token", "<s>"},
+    static const char *const special[][2] = {{"bos_token", "<s>"},    {"eos_token", "</s>"},
+                                             {"unk_token", "<unk>"},  {"sep_token", "</s>"},
+                                             {"pad_token", "<pad>"},  {"cls_token", "<s>"},
                                              {"mask_token", "<mask>"}};
     static const char where[] = "tokenizer_config.json";
     int32_t begin = -1, separator = -1;
     bool prefix, trim;
-    pum_status status =
-        field_bool(files->config, where, "add_prefix_space", false, &prefix, fault);
+    pum_status status = field_bool(files->config, where, "add_prefix_space", false, &prefix, fault);
     if (status == PUM_OK)
         status = field_bool(files->config, where, "trim_offsets", true, &trim, fault);
     if (status == PUM_OK)
@@ -281,18 +284,17 @@ static pum_status add_roberta_parts(struct tokenizer *tokenizer,
     tokenizer->form.trim = trim;
     tokenizer->form.trim_keep = prefix;
     for (size_t i = 0; i < sizeof(special) / sizeof(special[0]) && status == PUM_OK; i++)
-        status = add_special(tokenizer, special_or(files, special[i][0], special[i][1]),
-                             (struct added_flags){.left = strcmp(special[i][1], "<mask>") == 0},
-                             fault);
+        status =
+            add_special(tokenizer, special_or(files, special[i][0], special[i][1]),
+                        (struct added_flags){.left = strcmp(special[i][1], "<mask>") == 0}, fault);
     return status;
 }
 
 static pum_status add_clip_normalizer(struct normalizer *normalizer, struct fault *fault)
 {
     struct normal_step spaces = {.kind = NORMAL_REPLACE, .text_bytes = 1};
-    pum_status status =
-        normalizer_add(normalizer, (struct normal_step){.kind = NORMAL_FORM, .compose = true},
-                       fault);
+    pum_status status = normalizer_add(
+        normalizer, (struct normal_step){.kind = NORMAL_FORM, .compose = true}, fault);
     if (status == PUM_OK)
         status = pattern_compile("\\s+", 3, true, "normalizer", &spaces.pattern, fault);
     if (status != PUM_OK)
@@ -311,8 +313,7 @@ static pum_status add_clip_normalizer(struct normalizer *normalizer, struct faul
 static pum_status add_clip_parts(struct tokenizer *tokenizer, const struct tokenizer_files *files,
                                  struct fault *fault)
 {
-    static const char words[] =
-        "'s|'t|'re|'ve|'m|'ll|'d|[\\p{L}]+|[\\p{N}]|[^\\s\\p{L}\\p{N}]+";
+    static const char words[] = "'s|'t|'re|'ve|'m|'ll|'d|[\\p{L}]+|[\\p{N}]|[^\\s\\p{L}\\p{N}]+";
     const char *first = special_or(files, "bos_token", "<|startoftext|>");
     const char *last = special_or(files, "eos_token", "<|endoftext|>");
     int32_t begin, end;

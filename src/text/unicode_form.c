@@ -2,8 +2,8 @@
  *
  * unicode_form.c - NFC, NFD, NFKC and NFKD of a piece of text, with the origin of every byte: which
  * is why utf8proc is asked for single decompositions and compositions only. The order of marks and
- * what blocks a composition are Unicode's (UAX #15); where marks change places, an origin belongs to
- * the place, as in the reference. See normalizer.h.
+ * what blocks a composition are Unicode's (UAX #15); where marks change places, an origin belongs
+ * to the place, as in the reference. See normalizer.h.
  */
 #include "normalizer.h"
 
@@ -28,8 +28,7 @@ struct formed_list {
 
 static uint8_t combining_class(uint32_t c)
 {
-    return c < 0x300 ? 0
-                     : (uint8_t)utf8proc_get_property((utf8proc_int32_t)c)->combining_class;
+    return c < 0x300 ? 0 : (uint8_t)utf8proc_get_property((utf8proc_int32_t)c)->combining_class;
 }
 
 /* Marks behind a starter in the order of their classes; equal ones stay as they are. Longer runs
@@ -61,12 +60,11 @@ static bool order_marks(struct formed *items, size_t count)
     return true;
 }
 
-static pum_status decompose(struct text_work *work, const struct text_piece *piece,
-                            bool compatible, struct formed_list *list)
+static pum_status decompose(struct text_work *work, const struct text_piece *piece, bool compatible,
+                            struct formed_list *list)
 {
-    utf8proc_option_t options =
-        (utf8proc_option_t)(UTF8PROC_STABLE | UTF8PROC_DECOMPOSE |
-                            (compatible ? UTF8PROC_COMPAT : 0));
+    utf8proc_option_t options = (utf8proc_option_t)(UTF8PROC_STABLE | UTF8PROC_DECOMPOSE |
+                                                    (compatible ? UTF8PROC_COMPAT : 0));
     size_t marks = 0; /* where the run of marks that is not in order yet begins */
     for (size_t at = piece->begin, length; at < piece->end; at += length) {
         utf8proc_int32_t parts[MAX_DECOMPOSED];
@@ -87,8 +85,7 @@ static pum_status decompose(struct text_work *work, const struct text_piece *pie
         for (utf8proc_ssize_t i = 0; i < count; i++) {
             uint8_t class = combining_class((uint32_t)parts[i]);
             if (class == 0) {
-                if (list->count > marks &&
-                    !order_marks(list->items + marks, list->count - marks))
+                if (list->count > marks && !order_marks(list->items + marks, list->count - marks))
                     return text_no_memory(work);
                 marks = list->count + 1;
             }
@@ -106,8 +103,8 @@ static uint32_t compose_pair(uint32_t first, uint32_t second)
     utf8proc_int32_t pair[2] = {(utf8proc_int32_t)first, (utf8proc_int32_t)second};
     if (second < 0x300)
         return 0;
-    utf8proc_ssize_t count = utf8proc_normalize_utf32(
-        pair, 2, (utf8proc_option_t)(UTF8PROC_STABLE | UTF8PROC_COMPOSE));
+    utf8proc_ssize_t count =
+        utf8proc_normalize_utf32(pair, 2, (utf8proc_option_t)(UTF8PROC_STABLE | UTF8PROC_COMPOSE));
     return count == 1 ? (uint32_t)pair[0] : 0;
 }
 
