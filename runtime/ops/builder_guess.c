@@ -59,6 +59,8 @@ static enum pum_dtype first_dtype(const struct pum_graph *graph, const struct gr
         return PUM_DTYPE_I32;
     case OP_MATMULINTEGERTOFLOAT:
         return PUM_DTYPE_F32;
+    case OP_QGEMM:
+        return graph_input_of(graph, node, 7) ? input_dtype(graph, node, 8) : PUM_DTYPE_F32;
     case OP_QLINEARMATMUL:
         return input_dtype(graph, node, 7);
     case OP_DEQUANTIZELINEAR:

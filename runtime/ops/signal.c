@@ -5,6 +5,8 @@
  * both into products with a table of sines where the device gains by it (passes/expand_signal.c).
  * Tests: tests/ops/test_signal.c.
  */
+#include "ops/signal.h"
+
 #include "ops/axes.h"
 #include "ops/fourier.h"
 
@@ -41,15 +43,7 @@ static pum_status optional_int(struct op_call *call, int32_t index, int64_t *val
 
 /* --- DFT -------------------------------------------------------------------------------------- */
 
-struct dft {
-    int32_t axis;
-    int64_t length; /* of the transform: the signal is cut or padded with zeros */
-    int64_t out;    /* entries of the axis in the output */
-    bool inverse, half; /* half: onesided */
-    bool to_real;   /* onesided and inverse: from half a spectrum to a real signal */
-};
-
-static pum_status read_dft(struct op_call *call, struct dft *out_dft)
+pum_status signal_read_dft(struct op_call *call, struct dft *out_dft)
 {
     const struct shape *shape = &call->inputs[0].desc.shape;
     int64_t axis = -2;
@@ -80,7 +74,7 @@ pum_status infer_dft(struct op_call *call)
 {
     struct shape shape = call->inputs[0].desc.shape;
     struct dft dft;
-    PUM_TRY(read_dft(call, &dft));
+    PUM_TRY(signal_read_dft(call, &dft));
     shape.dims[dft.axis] = dft.out;
     shape.dims[shape.rank - 1] = dft.to_real ? 1 : 2;
     return axes_output(call, 0, call->inputs[0].desc.dtype, &shape);
@@ -109,7 +103,7 @@ pum_status reference_dft(struct op_call *call)
     struct host_tensor *out = &call->outputs[0];
     struct fourier fourier;
     struct dft dft;
-    PUM_TRY(read_dft(call, &dft));
+    PUM_TRY(signal_read_dft(call, &dft));
     int64_t outer = shape_product(shape, 0, dft.axis), entries = shape->dims[dft.axis];
     int64_t inner = shape_product(shape, dft.axis + 1, shape->rank - 1);
     int64_t parts = shape->dims[shape->rank - 1], out_parts = dft.to_real ? 1 : 2;
@@ -143,11 +137,7 @@ OP_HOST_ONLY(dft);
 
 /* --- STFT ------------------------------------------------------------------------------------- */
 
-struct stft {
-    int64_t step, length, frames, bins;
-};
-
-static pum_status read_stft(struct op_call *call, struct stft *out_stft)
+pum_status signal_read_stft(struct op_call *call, struct stft *out_stft)
 {
     const struct shape *shape = &call->inputs[0].desc.shape;
     *out_stft = (struct stft){0};
@@ -184,7 +174,7 @@ static pum_status read_stft(struct op_call *call, struct stft *out_stft)
 pum_status infer_stft(struct op_call *call)
 {
     struct stft stft;
-    PUM_TRY(read_stft(call, &stft));
+    PUM_TRY(signal_read_stft(call, &stft));
     struct shape shape = {
         .rank = 4,
         .dims = {call->inputs[0].desc.shape.dims[0], stft.frames, stft.bins, 2}};
@@ -197,7 +187,7 @@ pum_status reference_stft(struct op_call *call)
     const struct shape *shape = &in->desc.shape;
     struct fourier fourier;
     struct stft stft;
-    PUM_TRY(read_stft(call, &stft));
+    PUM_TRY(signal_read_stft(call, &stft));
     struct fourier_value *values =
         pum_alloc(call->context, (size_t)stft.length, sizeof *values);
     pum_status status = fourier_open(call->context, stft.length, false, &fourier);

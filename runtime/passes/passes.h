@@ -42,6 +42,8 @@ void pass_explain_need(struct pum_graph *graph, const struct graph_node *node, i
 pum_status pass_rows_follow(struct pum_graph *graph);
 /* Einsum as products, where that goes. */
 pum_status pass_expand_einsum(struct pum_graph *graph);
+/* DFT and STFT as products with tables of sines. */
+pum_status pass_expand_signal(struct pum_graph *graph);
 /* x*1, x+0, x-0, x/1, pow(x,1) and reshapes to the same shape. */
 pum_status pass_drop_identities(struct pum_graph *graph);
 /* Products of x with a gate of x: GELU (erf, tanh), SiLU, hard swish. */
