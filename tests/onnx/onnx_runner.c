@@ -99,6 +99,27 @@ static void find_cases(const struct runner *runner)
     }
 }
 
+/* A data set must be what the model declares, or it shows nothing. */
+static bool shapes_fit(const pum_graph *graph, const struct case_set *set, char *why)
+{
+    for (int32_t i = 0; i < set->ports.input_count; i++) {
+        const pum_tensor *tensor = set->inputs[i].count > 0 ? &set->inputs[i].items[0] : NULL;
+        pum_port_info info;
+        if (set->inputs[i].kind != PUM_VALUE_TENSOR || tensor == NULL ||
+            pum_graph_get_input(graph, i, &info) != PUM_OK || info.rank < 0)
+            continue;
+        bool fits = info.rank == tensor->rank;
+        for (int32_t axis = 0; fits && axis < info.rank; axis++)
+            fits = info.dims[axis] < 0 || info.dims[axis] == tensor->dims[axis];
+        if (!fits) {
+            (void)snprintf(why, CASE_WHY_BYTES, "the data of input '%.100s' does not have the "
+                           "shape that the model declares", info.name);
+            return false;
+        }
+    }
+    return true;
+}
+
 static enum runner_verdict run_sets(const struct runner *runner, const char *folder,
                                     pum_graph *graph, bool random, char *why)
 {
@@ -118,7 +139,9 @@ static enum runner_verdict run_sets(const struct runner *runner, const char *fol
         bool missing;
         if (!case_read_set(folder, &ports, i, &set, &missing, why))
             return missing && i > 0 ? verdict : RUNNER_WRONG;
-        verdict = runner->run(graph, &set, random, runner->user, why);
+        verdict = shapes_fit(graph, &set, why)
+                      ? runner->run(graph, &set, random, runner->user, why)
+                      : RUNNER_WRONG;
         case_free_set(&set);
     }
     return verdict;
@@ -193,13 +216,18 @@ static bool report(const struct runner *runner)
     for (int i = 0; i < case_count; i++)
         good = as_listed(&cases[i]) && good;
     for (size_t f = 0; f < sizeof(folders) / sizeof(folders[0]); f++) {
-        int all = 0, counts[3] = {0};
+        int all = 0, random = 0, counts[3] = {0};
         for (int i = 0; i < case_count; i++) {
-            all += cases[i].folder == folders[f];
-            counts[cases[i].verdict] += cases[i].folder == folders[f];
+            const struct listed *listed = find_listed(cases[i].name);
+            if (cases[i].folder != folders[f])
+                continue;
+            all++;
+            counts[cases[i].verdict]++;
+            random += listed != NULL && listed->random && cases[i].verdict == RUNNER_RIGHT;
         }
-        printf("%s: %d of %d right, %d not, %d left out\n", folders[f], counts[RUNNER_RIGHT], all,
-               counts[RUNNER_WRONG], counts[RUNNER_SKIPPED]);
+        printf("%s: %d of %d right (%d of them random: type and shape), %d not, %d left out\n",
+               folders[f], counts[RUNNER_RIGHT], all, random, counts[RUNNER_WRONG],
+               counts[RUNNER_SKIPPED]);
     }
     for (int i = 0; i < list_count && runner->lists_all && runner->filter == NULL; i++) {
         if (!list[i].seen)
