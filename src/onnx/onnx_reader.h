@@ -334,6 +334,7 @@ pum_status onnx_up_lp_pool(struct onnx_node *node);
 pum_status onnx_up_pad(struct onnx_node *node);
 pum_status onnx_up_prelu(struct onnx_node *node);
 pum_status onnx_up_quick_gelu(struct onnx_node *node);
+pum_status onnx_up_recurrent(struct onnx_node *node);
 pum_status onnx_up_reduce_extreme(struct onnx_node *node);
 pum_status onnx_up_reshape(struct onnx_node *node);
 pum_status onnx_up_resize(struct onnx_node *node);
