@@ -16,8 +16,8 @@
 #define REDUCE "axes:I keepdims:i noop_with_empty_axes:i"
 #define OLD_BROADCAST "axis:i broadcast:i"
 #define RECURRENT                                                                                  \
-    "activation_alpha:F activation_beta:F activations:S clip:f direction:s hidden_size:i layout:i " \
-    "output_sequence:i "
+    "activation_alpha:F activation_beta:F activations:S clip:f direction:s hidden_size:i "         \
+    "layout:i output_sequence:i "
 
 /* The default domain: "" and "ai.onnx". */
 static const struct onnx_op default_ops[] = {
