@@ -333,6 +333,7 @@ pum_status onnx_up_layer_norm(struct onnx_node *node);
 pum_status onnx_up_lp_pool(struct onnx_node *node);
 pum_status onnx_up_pad(struct onnx_node *node);
 pum_status onnx_up_prelu(struct onnx_node *node);
+pum_status onnx_up_qlinear_concat(struct onnx_node *node);
 pum_status onnx_up_quick_gelu(struct onnx_node *node);
 pum_status onnx_up_recurrent(struct onnx_node *node);
 pum_status onnx_up_reduce_extreme(struct onnx_node *node);
