@@ -11,7 +11,7 @@
 
 static const struct command *const commands[] = {
     &cmd_ocr,    &cmd_run,     &cmd_info, &cmd_explain,
-    &cmd_devices, &cmd_verify, &cmd_kernels, &cmd_ops,
+    &cmd_devices, &cmd_verify, &cmd_kernels, &cmd_ops, &cmd_detect,
 };
 enum { COMMAND_COUNT = sizeof(commands) / sizeof(commands[0]) };
 
