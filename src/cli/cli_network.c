@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT
  *
- * cli_network.c - see cli_network.h. Tests: tests/cli/test_vision.py, tests/cli/test_text.py.
+ * cli_network.c - see cli_network.h. Tests: tests/cli/test_pictures.py, tests/cli/test_texts.py.
  */
 #include "cli_network.h"
 
+#include "cli_interrupt.h"
 #include "cli_output.h"
 
 #include <stdlib.h>
@@ -27,6 +28,18 @@ void cli_network_close(struct cli_network *network)
 {
     pum_session_destroy(&network->session);
     cli_model_close(&network->model);
+}
+
+pum_status cli_take_precision(struct cli *cli, const char *word, pum_dtype *out_dtype)
+{
+    *out_dtype = PUM_DTYPE_NONE;
+    if (word != NULL && strcmp(word, "fp32") == 0)
+        *out_dtype = PUM_DTYPE_F32;
+    else if (word != NULL && strcmp(word, "fp16") == 0)
+        *out_dtype = PUM_DTYPE_F16;
+    else if (word != NULL)
+        return fault_set(&cli->fault, PUM_E_ARGUMENT, "--precision %s: fp32 or fp16", word);
+    return PUM_OK;
 }
 
 char *cli_network_folder(const char *path)
@@ -71,7 +84,10 @@ pum_status cli_network_give(struct cli *cli, struct cli_network *network, int32_
 
 pum_status cli_network_run(struct cli *cli, struct cli_network *network)
 {
-    return fault_from_library(&cli->fault, pum_session_run(network->session));
+    cli_interrupt_begin(network->session);
+    pum_status status = pum_session_run(network->session);
+    cli_interrupt_end();
+    return fault_from_library(&cli->fault, status);
 }
 
 pum_status cli_network_take(struct cli *cli, struct cli_network *network, int32_t output,

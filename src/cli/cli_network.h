@@ -18,6 +18,9 @@ pum_status cli_network_open(struct cli *cli, struct cli_network *network, const 
                             const struct arch_params *params);
 void cli_network_close(struct cli_network *network);
 
+/* "fp32" or "fp16" as the type that a folder's model is computed in; NULL: as its file. */
+pum_status cli_take_precision(struct cli *cli, const char *word, pum_dtype *out_dtype);
+
 /* The folder whose configuration files belong to the model: a folder itself; an ONNX file's, or the
  * one above where files lie in a folder called onnx. NULL: out of memory. The caller frees it. */
 char *cli_network_folder(const char *path);

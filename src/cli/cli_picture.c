@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * cli_picture.c - see cli_picture.h. Tests: tests/cli/test_vision.py.
+ * cli_picture.c - see cli_picture.h. Tests: tests/cli/test_pictures.py.
  */
 #include "cli_picture.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * cli_picture.h - pictures for classifiers, detectors and CLIP: which input takes them, how they are
- * made ready (preprocessor_config.json beside the model, then the options), and the tensor.
+ * cli_picture.h - pictures for classifiers, detectors and CLIP: which input takes them, how they
+ * are made ready (preprocessor_config.json beside the model, then the options), and the tensor.
  */
 #ifndef PUM_CLI_PICTURE_H
 #define PUM_CLI_PICTURE_H

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * cmd_detect.c - `pumice detect MODEL IMAGE...`: objects in pictures. What the outputs mean is found
- * out by image/detect.c.
+ * cmd_detect.c - `pumice detect MODEL IMAGE...`: objects in pictures. What the outputs mean is
+ * found out by image/detect.c.
  */
 #include "cli_network.h"
 #include "cli_output.h"
