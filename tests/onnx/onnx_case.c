@@ -62,6 +62,12 @@ static void free_tensor(pum_tensor *tensor)
     *tensor = (pum_tensor){0};
 }
 
+static void copy_bytes(void *to, const void *from, size_t bytes)
+{
+    if (bytes > 0)
+        memcpy(to, from, bytes);
+}
+
 static bool copy_strings(const Onnx__TensorProto *proto, size_t count, char **out)
 {
     if (proto->n_string_data != count)
@@ -69,7 +75,7 @@ static bool copy_strings(const Onnx__TensorProto *proto, size_t count, char **ou
     for (size_t i = 0; i < count; i++) {
         const ProtobufCBinaryData *text = &proto->string_data[i];
         out[i] = malloc(text->len + 1);
-        memcpy(out[i], text->data, text->len);
+        copy_bytes(out[i], text->data, text->len);
         out[i][text->len] = '\0';
     }
     return true;
@@ -87,8 +93,7 @@ static bool copy_typed(const Onnx__TensorProto *proto, pum_tensor *tensor)
     if (proto->n_float_data + proto->n_int32_data + proto->n_int64_data + proto->n_double_data !=
             count || (from == NULL && count > 0))
         return false;
-    if (count > 0)
-        memcpy(tensor->data, from, tensor->size_bytes);
+    copy_bytes(tensor->data, from, tensor->size_bytes);
     return true;
 }
 
@@ -109,7 +114,7 @@ static bool unpack_tensor(const uint8_t *data, size_t size, pum_tensor *out_tens
         if (good && desc.dtype == PUM_DTYPE_STRING)
             good = copy_strings(proto, out_tensor->size_bytes / sizeof(char *), out_tensor->data);
         else if (good && proto->raw_data.len == out_tensor->size_bytes)
-            memcpy(out_tensor->data, proto->raw_data.data, out_tensor->size_bytes);
+            copy_bytes(out_tensor->data, proto->raw_data.data, out_tensor->size_bytes);
         else if (good)
             good = copy_typed(proto, out_tensor);
     }

@@ -83,7 +83,7 @@ static void find_cases(const struct runner *runner)
     for (size_t f = 0; f < sizeof(folders) / sizeof(folders[0]); f++) {
         char path[256];
         struct dirent **entries = NULL;
-        (void)snprintf(path, sizeof(path), "%s/%s", DATA, folders[f]);
+        (void)snprintf(path, sizeof(path), "%.200s/%s", runner->data, folders[f]);
         int count = scandir(path, &entries, NULL, alphasort);
         for (int i = 0; i < count; i++) {
             const char *name = entries[i]->d_name;
@@ -153,7 +153,7 @@ static void run_case(const struct runner *runner, struct one_case *one)
     char folder[400], path[440];
     pum_graph *graph;
 
-    (void)snprintf(folder, sizeof(folder), "%s/%s/%s", DATA, one->folder, one->name);
+    (void)snprintf(folder, sizeof(folder), "%.200s/%s/%s", runner->data, one->folder, one->name);
     (void)snprintf(path, sizeof(path), "%s/model.onnx", folder);
     if (pum_onnx_open(runner->context, path, NULL, &graph) != PUM_OK) {
         one->verdict = RUNNER_WRONG;
@@ -237,15 +237,23 @@ static bool report(const struct runner *runner)
     return good;
 }
 
-int runner_main(struct runner *runner)
+int runner_main(struct runner *runner, int argument_count, char **arguments)
 {
-    if (!read_list()) {
+    for (int i = 1; i < argument_count; i++) {
+        if (strcmp(arguments[i], "--data") == 0 && i + 1 < argument_count)
+            runner->data = arguments[++i];
+        else
+            runner->filter = arguments[i];
+    }
+    if (runner->data == NULL && !read_list()) {
         printf("%s cannot be read\n", LIST);
         return 1;
     }
+    runner->lists_all = runner->lists_all && runner->data == NULL;
+    runner->data = runner->data == NULL ? DATA : runner->data;
     find_cases(runner);
     if (case_count == 0) {
-        printf("no cases in " DATA ": install libonnx-testdata\n");
+        printf("no cases in %s: install libonnx-testdata\n", runner->data);
         return runner->filter == NULL ? 77 : 1;
     }
     run_all(runner);

@@ -22,9 +22,11 @@ struct runner {
     int thread_count;
     bool lists_all;      /* what is listed and not seen to fail is an error, too */
     const char *filter;  /* only cases whose name holds this; NULL: all */
+    const char *data;    /* folder of "node", "simple", ...; NULL: the installed one */
 };
 
-/* The exit status of a test. */
-int runner_main(struct runner *runner);
+/* The exit status of a test. Arguments: [PART-OF-A-NAME] [--data FOLDER], the latter for another
+ * release's data (the list is then not looked at). */
+int runner_main(struct runner *runner, int argument_count, char **arguments);
 
 #endif

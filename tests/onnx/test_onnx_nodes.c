@@ -2,7 +2,7 @@
  *
  * test_onnx_nodes.c - ONNX's conformance cases through sessions, on the device that the
  * environment leads to:
- *     test_onnx_nodes [PART-OF-A-NAME]
+ *     test_onnx_nodes [PART-OF-A-NAME] [--data FOLDER]
  * Quicker, and without a device: test_onnx_reference.
  */
 #include "onnx_runner.h"
@@ -75,12 +75,11 @@ int main(int count, char **arguments)
 {
     struct runner runner = {.run = on_device, .thread_count = THREADS, .lists_all = true};
 
-    runner.filter = count > 1 ? arguments[1] : NULL;
     if (pum_context_create(&(pum_context_params){.cache_dir = ""}, &runner.context) != PUM_OK)
         return 1;
     pum_device *device = test_device_open(runner.context);
     runner.user = device;
-    int status = runner_main(&runner);
+    int status = runner_main(&runner, count, arguments);
     pum_device_counters counters;
     pum_device_get_counters(device, &counters);
     printf("%s: %llu pipelines, %llu submissions\n", pum_device_get_info(device)->name,

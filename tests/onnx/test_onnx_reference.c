@@ -60,10 +60,9 @@ int main(int count, char **arguments)
 {
     struct runner runner = {.run = by_reference, .thread_count = 1};
 
-    runner.filter = count > 1 ? arguments[1] : NULL;
     if (pum_context_create(NULL, &runner.context) != PUM_OK)
         return 1;
-    int status = runner_main(&runner);
+    int status = runner_main(&runner, count, arguments);
     pum_context_destroy(&runner.context);
     return status;
 }
