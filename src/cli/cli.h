@@ -35,7 +35,7 @@ struct command {
 };
 
 extern const struct command cmd_devices, cmd_info, cmd_run, cmd_ocr, cmd_verify, cmd_explain,
-    cmd_kernels, cmd_ops, cmd_embed, cmd_classify, cmd_detect, cmd_similarity;
+    cmd_kernels, cmd_ops, cmd_embed, cmd_classify, cmd_detect, cmd_similarity, cmd_tokenize;
 
 /* Reads the words with the command's options and the common ones. Gives false when the command is
  * over: after --help (*out_exit 0) or a wrong word (2, already reported). */

@@ -10,8 +10,8 @@
 #include <string.h>
 
 static const struct command *const commands[] = {
-    &cmd_ocr,     &cmd_classify, &cmd_detect,  &cmd_embed,  &cmd_similarity, &cmd_run,
-    &cmd_info,    &cmd_explain,  &cmd_devices, &cmd_verify, &cmd_kernels,    &cmd_ops,
+    &cmd_ocr,  &cmd_classify, &cmd_detect,  &cmd_embed,  &cmd_similarity, &cmd_tokenize, &cmd_run,
+    &cmd_info, &cmd_explain,  &cmd_devices, &cmd_verify, &cmd_kernels,    &cmd_ops,
 };
 enum { COMMAND_COUNT = sizeof(commands) / sizeof(commands[0]) };
 
