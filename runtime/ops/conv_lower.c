@@ -103,23 +103,25 @@ static pum_status pack(const int64_t values[WINDOW_MAX_AXES], const char *name, 
     return PUM_OK;
 }
 
-pum_status conv_fill_push(const struct conv *conv, struct push_conv *out_push)
+static pum_status fill_push(const struct lower_call *call, const struct conv *conv,
+                            struct push_conv *push)
 {
     const struct window *w = &conv->window;
-    *out_push = (struct push_conv){.in_d = (uint32_t)w->in[0],
-                                   .in_h = (uint32_t)w->in[1],
-                                   .in_w = (uint32_t)w->in[2],
-                                   .out_d = (uint32_t)w->out[0],
-                                   .out_h = (uint32_t)w->out[1],
-                                   .out_w = (uint32_t)w->out[2],
-                                   .group_in = (uint32_t)conv->group_in,
-                                   .group_out = (uint32_t)conv->group_out,
-                                   .groups = (uint32_t)conv->groups,
-                                   .batch = (uint32_t)conv->batch};
-    PUM_TRY(pack(w->kernel, "a kernel", &out_push->kernel));
-    PUM_TRY(pack(w->stride, "strides", &out_push->stride));
-    PUM_TRY(pack(w->dilation, "dilations", &out_push->dilation));
-    return pack(w->begin, "pads", &out_push->pad);
+    *push = (struct push_conv){.in_d = (uint32_t)w->in[0],
+                               .in_h = (uint32_t)w->in[1],
+                               .in_w = (uint32_t)w->in[2],
+                               .out_d = (uint32_t)w->out[0],
+                               .out_h = (uint32_t)w->out[1],
+                               .out_w = (uint32_t)w->out[2],
+                               .group_in = (uint32_t)conv->group_in,
+                               .group_out = (uint32_t)conv->group_out,
+                               .groups = (uint32_t)conv->groups,
+                               .batch = (uint32_t)conv->batch,
+                               .has_bias = has_bias(call)};
+    PUM_TRY(pack(w->kernel, "a kernel", &push->kernel));
+    PUM_TRY(pack(w->stride, "strides", &push->stride));
+    PUM_TRY(pack(w->dilation, "dilations", &push->dilation));
+    return pack(w->begin, "pads", &push->pad);
 }
 
 /* Channels that a workgroup of a direct kernel computes, at most the row's default. Without lanes
@@ -152,8 +154,8 @@ static uint64_t count_groups(const struct lower_call *call, const struct conv *c
     int64_t images = conv->batch * conv->groups;
     if (begins(row->name, "conv_tiled_")) {
         int64_t side = begins(row->name, "conv_tiled_small_") ? 32 : 64;
-        return (uint64_t)(images * axes_ceil_div(conv->group_out, side) *
-                          axes_ceil_div(launch->columns, side));
+        return (uint64_t)(conv->groups * axes_ceil_div(conv->group_out, side) *
+                          axes_ceil_div(conv->batch * launch->columns, side));
     }
     if (axes_has_cap(call->caps, BASE_CAP_LANES_WIDE))
         kernel_set_spec(row, dispatch->specs, "WG_X", call->caps->subgroup_size);
@@ -162,6 +164,9 @@ static uint64_t count_groups(const struct lower_call *call, const struct conv *c
         return depthwise_groups(conv, dispatch, width);
     uint32_t rows = tile_rows(dispatch, conv->group_out);
     kernel_set_spec(row, dispatch->specs, "TILE_M", rows);
+    if (!begins(row->name, "conv_transpose_"))
+        return (uint64_t)(conv->groups * axes_ceil_div(conv->group_out, rows) *
+                          axes_ceil_div(conv->batch * launch->columns, 4 * width));
     int64_t columns = width * (begins(row->name, "conv_transpose_few_") ? 2 : 4);
     return (uint64_t)(images * axes_ceil_div(conv->group_out, rows) *
                       axes_ceil_div(launch->columns, columns) * launch->phases);
@@ -174,8 +179,7 @@ static pum_status emit(const struct lower_call *call, const struct conv *conv,
     const struct lower_value *x = &call->inputs[0], *y = &call->outputs[0];
     struct lower_dispatch dispatch;
     struct push_conv push;
-    PUM_TRY(conv_fill_push(conv, &push));
-    push.has_bias = has_bias(call);
+    PUM_TRY(fill_push(call, conv, &push));
     PUM_TRY(lower_begin(call, launch->family, x->store, launch->numbers, launch->number_count,
                         &dispatch));
     if (first < 0) {
@@ -259,8 +263,8 @@ static pum_status lower_windows(const struct lower_call *call, const struct conv
         {"flat", flat},
         {"w4", taps % 4 == 0},
         {"rows", conv->group_out},
-        {"tiles", axes_ceil_div(conv->group_out, 64) * axes_ceil_div(conv->out_plane, 64) *
-                      conv->batch * conv->groups},
+        {"tiles", axes_ceil_div(conv->group_out, 64) *
+                      axes_ceil_div(conv->batch * conv->out_plane, 64) * conv->groups},
     };
     const struct launch launch = {.family = "conv",
                                   .numbers = numbers,

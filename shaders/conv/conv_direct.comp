@@ -17,9 +17,10 @@
 //
 // y[n, o, z, y, x] = chain(bias[o] + sum over c, kz, ky, kx of w[o, c, kz, ky, kx] x[n, g + c,
 // ...]), any stride, dilation, padding and groups: a product of the weights [group_out, taps] and
-// the input's windows [taps, pixels] that are never stored. A workgroup computes TILE_M channels of
-// a group for 4*WG_X output pixels; each invocation has four pixels (WG_X apart) of all channels in
-// registers. No shared memory, no barrier. LANES, for CPU drivers, whose loads are dear: the
+// the input's windows [taps, pixels] that are never stored; the pixels of all images stand in one
+// row, so that small ones fill the lanes too. A workgroup computes TILE_M channels of a group for
+// 4*WG_X output pixels; each invocation has four pixels (WG_X apart) of all channels in registers.
+// No shared memory, no barrier. LANES, for CPU drivers, whose loads are dear: the
 // workgroup is a subgroup, each lane reads its share of the weights and they are handed round by
 // shuffles. Nothing is unrolled that need not be, because such drivers compile at first use. fp32
 // accumulation, taps in ascending order.
@@ -71,23 +72,25 @@ void main() {
     uint plane = p.in_d * p.in_h * p.in_w, pixels = p.out_d * p.out_h * p.out_w;
     uint taps = p.group_in * CONV_D(p.kernel) * CONV_H(p.kernel) * CONV_W(p.kernel);
     uint row_tiles = (p.group_out + TILE_M - 1) / TILE_M;
-    uint col_tiles = (pixels + 4 * WG_X - 1) / (4 * WG_X);
+    uint columns = p.batch * pixels, col_tiles = (columns + 4 * WG_X - 1) / (4 * WG_X);
     uint row0 = group % row_tiles * TILE_M;
     uint col0 = group / row_tiles % col_tiles * 4 * WG_X + lane;
-    uint image = group / row_tiles / col_tiles; // of a group
-    if (image >= p.batch * p.groups)
+    uint part = group / row_tiles / col_tiles; // group of channels
+    if (part >= p.groups)
         return;
-    uint in_base = image * p.group_in * plane;
-    uint first_channel = image % p.groups * p.group_out;
+    uint in_base = part * p.group_in * plane;
+    uint first_channel = part * p.group_out;
 
     int at[4], ys[4], xs[4], zs[4]; // where the windows begin
     [[unroll]] for (uint j = 0; j < 4; j++) {
-        uint pixel = min(col0 + j * WG_X, pixels - 1);
+        uint col = min(col0 + j * WG_X, columns - 1);
+        uint image = col / pixels, pixel = col - image * pixels;
         uint row = pixel / p.out_w;
         xs[j] = int((pixel - row * p.out_w) * CONV_W(p.stride)) - int(CONV_W(p.pad));
         ys[j] = int(row % p.out_h * CONV_H(p.stride)) - int(CONV_H(p.pad));
         zs[j] = int(row / p.out_h * CONV_D(p.stride)) - int(CONV_D(p.pad));
-        at[j] = (zs[j] * int(p.in_h) + ys[j]) * int(p.in_w) + xs[j];
+        at[j] = (zs[j] * int(p.in_h) + ys[j]) * int(p.in_w) + xs[j] +
+                int(image * p.groups * p.group_in * plane);
     }
 #if defined(LANES)
     uint shares[SHARES];
@@ -137,9 +140,11 @@ void main() {
             v = i == j ? sum[j] : v;
         uint row = row0 + i;
         [[dont_unroll]] for (uint j = 0; j < 4; j++) {
-            uint pixel = col0 + j * WG_X;
-            if (pixel < pixels) {
-                uint index = (image * p.group_out + row) * pixels + pixel;
+            uint col = col0 + j * WG_X;
+            if (col < columns) {
+                uint image = col / pixels, channels = p.groups * p.group_out;
+                uint index = (image * channels + first_channel + row) * pixels + col -
+                             image * pixels;
                 y[index] = T(conv_finish(component(v, j), index, first_channel + row));
             }
         }

@@ -15,7 +15,8 @@
 //
 // y[n, o, y, x] = chain(bias[o] + sum over c, ky, kx of w[o, c, ky, kx] x[n, g + c, ...]), up to
 // two spatial axes, for GPUs: the product of the weights [group_out, taps] and the input's windows
-// [taps, pixels], which are gathered slab by slab into shared memory. A workgroup computes a tile
+// [taps, pixels], which are gathered slab by slab into shared memory; the pixels of all images are
+// one row. A workgroup computes a tile
 // of BM channels by BN pixels (64x64 by 128 invocations; SMALL 32x32 by 64), an invocation RM x 4.
 // An invocation gathers one pixel's values at half a slab's taps, counting the tap up. W4: weights
 // are read in vectors, taps a multiple of four. At most 9 KB shared memory. fp32 accumulation, taps
@@ -94,18 +95,20 @@ void main() {
     uint group = linear_group(), thread = gl_LocalInvocationID.x;
     uint pixels = p.out_h * p.out_w, plane = p.in_h * p.in_w;
     uint taps = p.group_in * CONV_H(p.kernel) * CONV_W(p.kernel);
-    uint row_tiles = (p.group_out + BM - 1) / BM, col_tiles = (pixels + BN - 1) / BN;
+    uint columns = p.batch * pixels;
+    uint row_tiles = (p.group_out + BM - 1) / BM, col_tiles = (columns + BN - 1) / BN;
     uint row0 = group % row_tiles * BM, col0 = group / row_tiles % col_tiles * BN;
-    uint image = group / row_tiles / col_tiles; // of a group
-    if (image >= p.batch * p.groups)
+    uint part = group / row_tiles / col_tiles; // group of channels
+    if (part >= p.groups)
         return;
-    uint first_channel = image % p.groups * p.group_out;
+    uint first_channel = part * p.group_out;
 
     // The pixel whose values this invocation gathers, and its first tap.
-    uint pixel = min(col0 + thread % BN, pixels - 1);
+    uint my_image = min(col0 + thread % BN, columns - 1) / pixels;
+    uint pixel = min(col0 + thread % BN, columns - 1) - my_image * pixels;
     int in_y = int(pixel / p.out_w * CONV_H(p.stride)) - int(CONV_H(p.pad));
     int in_x = int(pixel % p.out_w * CONV_W(p.stride)) - int(CONV_W(p.pad));
-    int in_base = int(image * p.group_in * plane);
+    int in_base = int((my_image * p.groups + part) * p.group_in * plane);
     uint my_tap = thread / BN * RUN;
 #if !defined(SMALL)
     Tap tap = tap_of(my_tap), skip = tap_of(RUN);
@@ -121,7 +124,7 @@ void main() {
         if (t > 0) {
             barrier(); // the slab before has been used
             [[unroll]] for (uint i = 0; i < PARTS_W; i++) {
-                uint part = thread + i * GROUP, row = part / (BK / 4), k = part % (BK / 4) * 4;
+                uint at = thread + i * GROUP, row = at / (BK / 4), k = at % (BK / 4) * 4;
                 [[unroll]] for (uint u = 0; u < 4; u++)
                     slab_w[k + u][row / 4][row % 4] = next_w[i][u];
             }
@@ -131,9 +134,9 @@ void main() {
         }
         if (t < taps) {
             [[unroll]] for (uint i = 0; i < PARTS_W; i++) {
-                uint part = thread + i * GROUP, row = row0 + part / (BK / 4);
+                uint at = thread + i * GROUP, row = row0 + at / (BK / 4);
                 next_w[i] = weights(first_channel + min(row, p.group_out - 1),
-                                    t + part % (BK / 4) * 4, taps);
+                                    t + at % (BK / 4) * 4, taps);
             }
 #if defined(SMALL)
             Tap tap = tap_of(t + my_tap); // counted anew: fewer registers
@@ -174,9 +177,11 @@ void main() {
             v = i == j ? sum[j] : v;
         uint row = row0 + my_row + i;
         [[dont_unroll]] for (uint j = 0; j < 4; j++) {
-            uint at = col0 + my_col + j;
-            if (row < p.group_out && at < pixels) {
-                uint index = (image * p.group_out + row) * pixels + at;
+            uint col = col0 + my_col + j;
+            if (row < p.group_out && col < columns) {
+                uint image = col / pixels, channels = p.groups * p.group_out;
+                uint index = (image * channels + first_channel + row) * pixels + col -
+                             image * pixels;
                 y[index] = T(conv_finish(component(v, j), index, first_channel + row));
             }
         }

@@ -112,7 +112,7 @@ static void choice(void **state)
     one_row(&wide, OP_CONV, "f32[1,16,8,8] f32[24,16,3,3]", "pads=[1,1,1,1]", "conv_lanes_f32",
             2);
     one_row(&wide, OP_CONV, "f32[1,3,8,8] f32[26,3,3,3]", "pads=[1,1,1,1]", "conv_lanes_f32", 4);
-    one_row(&wide, OP_CONV, "f32[2,3,8,8] f32[30,3,3,3]", "", "conv_lanes_f32", 2 * 2 * 2);
+    one_row(&wide, OP_CONV, "f32[2,3,8,8] f32[30,3,3,3]", "", "conv_lanes_f32", 2 * 3);
     one_row(&gpu, OP_CONV, "f32[1,16,64,64] f32[64,16,3,3]", "pads=[1,1,1,1]",
             "conv_tiled_w4_f32", 64);
     one_row(&gpu, OP_CONV, "f32[1,3,64,64] f32[64,3,3,3]", "pads=[1,1,1,1]", "conv_tiled_f32", 64);
