@@ -15,6 +15,7 @@ PUM_CACHE=${XDG_CACHE_HOME:-$HOME/.cache}/pumice
 {
     PUM_DRIVERS=$PUM_CACHE/drivers
     PUM_MODELS=$PUM_CACHE/models/ocr-models-1.4.2
+    PUM_VAD_MODELS=$PUM_CACHE/models/silero-vad-0.0.31
 }
 
 # say TEXT...: one line about what happens now

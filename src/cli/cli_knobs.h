@@ -9,6 +9,7 @@
 
 #define CLI_KNOB_MAP(XX)                                                                           \
     XX(OCR_MODELS, "PUMICE_OCR_MODELS", "folder of the models for `pumice ocr`")                   \
+    XX(VAD_MODELS, "PUMICE_VAD_MODELS", "folder of the models for `pumice vad`")                   \
     XX(CACHE_HOME, "XDG_CACHE_HOME", "where caches go; else ~/.cache")                             \
     XX(HOME, "HOME", "the user's folder")
 

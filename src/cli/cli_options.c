@@ -6,6 +6,7 @@
 #include "cli_options.h"
 
 #include <errno.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -81,6 +82,24 @@ static pum_status take_number(const struct option_row *row, const char *value, s
     return PUM_OK;
 }
 
+static pum_status take_decimal(const struct option_row *row, const char *value,
+                               struct fault *fault)
+{
+    char *end;
+    double number = strtod(value, &end);
+    bool bad = end == value || *end != '\0' || !isfinite(number);
+    bool bounded = row->least != 0 || row->most != 0;
+    if (bad || (bounded && (number < (double)row->least || number > (double)row->most))) {
+        if (!bounded)
+            return fault_set(fault, PUM_E_ARGUMENT, "--%s wants a number, not '%s'", row->name,
+                             value);
+        return fault_set(fault, PUM_E_ARGUMENT, "--%s wants a number from %lld to %lld, not '%s'",
+                         row->name, (long long)row->least, (long long)row->most, value);
+    }
+    *(double *)row->target = number;
+    return PUM_OK;
+}
+
 static pum_status push(struct option_words *words, const char *word, const char *what,
                        struct fault *fault)
 {
@@ -102,6 +121,8 @@ static pum_status take_option(const struct option_row *row, const char *value, s
         return PUM_OK;
     case OPTION_NUMBER:
         return take_number(row, value, fault);
+    case OPTION_DECIMAL:
+        return take_decimal(row, value, fault);
     case OPTION_LIST:
         return push(row->target, value, row->name, fault);
     }

@@ -15,12 +15,13 @@ enum option_kind {
     OPTION_FLAG,   /* target: bool */
     OPTION_TEXT,   /* target: const char * */
     OPTION_NUMBER, /* target: int64_t; only digits; least to most */
+    OPTION_DECIMAL, /* target: double; least to most */
     OPTION_LIST    /* target: struct option_words; may be given again */
 };
 
 /* Words of argv; not copied. */
 struct option_words {
-    const char *items[512];
+    const char *items[64];
     int32_t count;
 };
 

@@ -9,6 +9,7 @@ if(NOT PUMICE_PROGRAM AND NOT PUMICE_TESTS)
 endif()
 
 file(GLOB PUMICE_IMAGE_SOURCES CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/src/image/*.c")
+file(GLOB PUMICE_AUDIO_SOURCES CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/src/audio/*.c")
 file(GLOB PUMICE_FOLDER_SOURCES CONFIGURE_DEPENDS
     "${PROJECT_SOURCE_DIR}/src/hf/*.c" "${PROJECT_SOURCE_DIR}/src/arch/*.c")
 file(GLOB PUMICE_TEXT_SOURCES CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/src/text/*.c")
@@ -18,7 +19,8 @@ set(PUMICE_CLI_MAIN "${PROJECT_SOURCE_DIR}/src/cli/main.c")
 list(REMOVE_ITEM PUMICE_CLI_SOURCES "${PUMICE_CLI_MAIN}")
 
 # Everything of these but main(), for the program and for the tests.
-set(PUMICE_TOP_SOURCES ${PUMICE_IMAGE_SOURCES} ${PUMICE_FOLDER_SOURCES}
+set(PUMICE_TOP_SOURCES ${PUMICE_IMAGE_SOURCES} ${PUMICE_AUDIO_SOURCES}
+    ${PUMICE_FOLDER_SOURCES}
     ${PUMICE_TEXT_SOURCES} ${PUMICE_CLI_SOURCES})
 if(PUMICE_TOP_SOURCES)
     add_library(pumice_top STATIC EXCLUDE_FROM_ALL ${PUMICE_TOP_SOURCES})
@@ -27,6 +29,7 @@ if(PUMICE_TOP_SOURCES)
         PUBLIC "${PROJECT_SOURCE_DIR}/src")
     target_link_libraries(pumice_top PUBLIC
         PkgConfig::PNG PkgConfig::TURBOJPEG PkgConfig::JANSSON PkgConfig::UTF8PROC
+        PkgConfig::SNDFILE PkgConfig::SAMPLERATE
         PkgConfig::PCRE2 Threads::Threads m)
     pumice_compile_options(pumice_top)
 endif()

@@ -2,9 +2,9 @@
 #
 # tests/ROOM/test_THING.c is one program and one ctest test, labelled ROOM. Other .c files of a
 # room's folder are shared by its tests, those of tests/support/ by all. Tests see the library's
-# internals (pumice_internal); those of the rooms of src/ (image, hf, arch, cli) see these too.
-# Exit status 77: skipped, with a reason printed. tests/tools/ and tests/build/ are scripts and are
-# listed at the end.
+# internals (pumice_internal); those of the rooms of src/ (image, audio, hf, arch, cli) see these
+# too. Exit status 77: skipped, with a reason printed. tests/tools/ and tests/build/ are scripts and
+# are listed at the end.
 
 function(pumice_test_options target)
     target_include_directories(${target} PRIVATE
@@ -47,7 +47,7 @@ foreach(source IN LISTS test_sources)
     set_target_properties(${name} PROPERTIES
         RUNTIME_OUTPUT_DIRECTORY "${PROJECT_BINARY_DIR}/tests")
     set(libraries ${room_library} pumice_test_support)
-    if(room MATCHES "^(cli|image|system|hf|text|arch)$")
+    if(room MATCHES "^(cli|image|audio|system|hf|text|arch)$")
         list(APPEND libraries pumice_top)
     endif()
     foreach(library IN LISTS libraries)
@@ -165,7 +165,7 @@ endif()
 # The program from outside.
 find_program(PUMICE_PYTHON NAMES python3 HINTS /usr/bin)
 if(PUMICE_PYTHON AND TARGET pumice_cli)
-    foreach(name test_cli test_ocr test_pictures test_texts test_tokenize)
+    foreach(name test_cli test_ocr test_vad_command)
         pumice_script_test(${name} cli "${PUMICE_PYTHON}"
             "${PROJECT_SOURCE_DIR}/tests/cli/${name}.py"
             $<TARGET_FILE:pumice_cli> "${PROJECT_SOURCE_DIR}")

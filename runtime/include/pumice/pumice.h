@@ -298,10 +298,10 @@ typedef struct pum_session_params {
     /* A Loop that runs longer than this fails with PUM_E_LIMIT. 0: 1,000,000. */
     int64_t max_loop_iterations;
     /* For networks that keep a state from run to run (an input of state, an output of the next):
-     * the rows of the batch are consecutive pieces of one stream, so that a run takes many pieces at
-     * once. Forward RNN, GRU and LSTM layers begin row i with the state that row i - 1 ended with,
-     * and row 0 with row 0 of their initial state, whose other rows are not read; state outputs
-     * hold, in row i, the state behind piece i. All else must treat each row on its own, as it does
+     * the rows of the batch are consecutive pieces of one stream, so that a run takes many pieces
+     * at once. Forward RNN, GRU and LSTM layers begin row i with the state that row i - 1 ended
+     * with, and row 0 with row 0 of their initial state, whose other rows are not read; state
+     * outputs hold, in row i, the state behind piece i. All else must treat each row on its own, as
      * for a batch. A backward layer, or one with sequence lengths, is PUM_E_UNSUPPORTED. */
     bool rows_follow;
     /* Progress while weights are uploaded, 0..1; may be NULL. Called on the calling thread. */
