@@ -63,6 +63,7 @@ static const struct onnx_op default_ops[] = {
     {"Cosh", "", NULL, NULL},
     {"CumSum", "exclusive:i reverse:i", NULL, NULL},
     {"DFT", "axis:i inverse:i onesided:i", NULL, onnx_up_dft},
+    {"DeformConv", CONV "offset_group:i", NULL, NULL},
     {"DepthToSpace", "blocksize:i mode:s", NULL, NULL},
     {"DequantizeLinear", "axis:i block_size:i", NULL, NULL},
     {"Det", "", NULL, NULL},

@@ -171,10 +171,34 @@ static void limits(void **state)
     assert_int_equal(low.status, PUM_E_UNSUPPORTED);
 }
 
+#define HALF_DOWN                                                                                  \
+    "f32[1,2,3,3]={0.5,0.5,0.5,0.5,0.5,0.5,0.5,0.5,0.5,0,0,0,0,0,0,0,0,0}"
+
+static void deformable(void **state)
+{
+    (void)state;
+    op_text_gives(OP_DEFORMCONV, X33 " f32[1,1,1,1]={1} " HALF_DOWN, "",
+                  "f32[1,1,3,3]={2.5,3.5,4.5,5.5,6.5,7.5,3.5,4,4.5}");
+    op_text_gives(OP_DEFORMCONV,
+                  X33 " f32[1,1,1,1]={2} " HALF_DOWN " f32[1]={1} "
+                      "f32[1,1,3,3]={1,1,1,0,0,0,2,2,2}",
+                  "", "f32[1,1,3,3]={6,8,10,1,1,1,15,17,19}");
+    op_text_gives(OP_DEFORMCONV,
+                  X33 " " ONES " f32[1,8,2,2]={0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,"
+                      "0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0}",
+                  "", "f32[1,1,2,2]={12,16,24,28}");
+    op_text_fails(OP_DEFORMCONV, X33 " " ONES " f32[1,4,2,2]", "", PUM_E_SHAPE, "input 2");
+    op_text_fails(OP_DEFORMCONV, X33 " " ONES " f32[1,8,2,2]", "offset_group=2", PUM_E_RANGE,
+                  "offset_group is 2");
+    op_text_fails(OP_DEFORMCONV, "f32[1,1,3] f32[1,1,2] f32[1,4,2]", "", PUM_E_UNSUPPORTED,
+                  "rank 3");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(convolutions), cmocka_unit_test(transposed), cmocka_unit_test(errors),
+        cmocka_unit_test(deformable),
         cmocka_unit_test(choice),       cmocka_unit_test(limits),
     };
     return cmocka_run_group_tests(tests, op_text_setup, op_text_teardown);
