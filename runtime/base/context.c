@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 /* --- Memory ---------------------------------------------------------------------------------- */
 
@@ -32,11 +33,22 @@ static void default_free(void *user, void *block)
     free(block);
 }
 
-/* count * element_bytes, at least 1 so that an empty list is still a valid pointer; false when it
- * is more than a pointer difference can say. */
-static bool block_bytes(size_t count, size_t element_bytes, size_t *out_bytes)
+/* Systems promise more memory than they have, and end the program that then uses it. A block larger
+ * than most of the machine's memory is refused before that. */
+static size_t find_largest_block(void)
 {
-    if (element_bytes != 0 && count > (size_t)PTRDIFF_MAX / element_bytes)
+    long pages = sysconf(_SC_PHYS_PAGES), page_bytes = sysconf(_SC_PAGESIZE);
+    if (pages <= 0 || page_bytes <= 0 || (size_t)pages > (size_t)PTRDIFF_MAX / (size_t)page_bytes)
+        return (size_t)PTRDIFF_MAX;
+    return (size_t)pages * (size_t)page_bytes / 4 * 3;
+}
+
+/* count * element_bytes, at least 1 so that an empty list is still a valid pointer; false when it
+ * is more than this machine can have. */
+static bool block_bytes(const pum_context *context, size_t count, size_t element_bytes,
+                        size_t *out_bytes)
+{
+    if (element_bytes != 0 && count > context->largest_block / element_bytes)
         return false;
     size_t bytes = count * element_bytes;
     *out_bytes = bytes ? bytes : 1;
@@ -64,7 +76,7 @@ void *pum_alloc(pum_context *context, size_t count, size_t element_bytes)
 {
     size_t bytes;
     void *block = NULL;
-    if (block_bytes(count, element_bytes, &bytes))
+    if (block_bytes(context, count, element_bytes, &bytes))
         block = allocator_zeroed(&context->allocator, bytes);
     if (!block)
         fail_memory(count, element_bytes);
@@ -75,7 +87,7 @@ void *pum_realloc(pum_context *context, void *block, size_t count, size_t elemen
 {
     size_t bytes;
     void *grown = NULL;
-    if (block_bytes(count, element_bytes, &bytes)) {
+    if (block_bytes(context, count, element_bytes, &bytes)) {
         const pum_allocator *allocator = &context->allocator;
         grown = block ? allocator->realloc(allocator->user, block, bytes)
                       : allocator->alloc(allocator->user, bytes);
@@ -236,6 +248,7 @@ pum_status pum_context_create(const pum_context_params *params, pum_context **ou
         return PUM_E_MEMORY;
     }
     context->allocator = allocator;
+    context->largest_block = find_largest_block();
     context->log = params->log;
     context->log_user = params->log_user;
     context->log_level = params->log_level ? params->log_level : PUM_LOG_WARNING;

@@ -25,6 +25,7 @@ struct pum_knobs {
 
 struct pum_context {
     pum_allocator allocator;
+    size_t largest_block; /* bytes; more is refused */
     void (*log)(void *user, pum_log_level level, const char *message);
     void *log_user;
     pum_log_level log_level;

@@ -118,6 +118,7 @@ end:
 struct collector {
     struct exec_value *lists; /* one a scan output: a tensor a turn */
     int32_t count;
+    size_t bytes;
 };
 
 static pum_status collector_open(struct collector *collector, pum_context *context, int32_t count)
@@ -144,6 +145,12 @@ static pum_status collect(struct collector *collector, pum_context *context, int
     struct exec_value *list = &collector->lists[index];
     if (!exec_value_tensor(value))
         return pum_fail(PUM_E_TYPE, "scan output %d of the body is no tensor", index);
+    size_t bytes = 0;
+    (void)tensor_bytes(&value->items[0]->host.desc, &bytes);
+    collector->bytes += bytes;
+    if (collector->bytes > context->largest_block / 2)
+        return pum_fail(PUM_E_LIMIT, "what the turns give adds up to more than %zu MiB",
+                        context->largest_block >> 21);
     value->items[0]->references++;
     return exec_value_insert(context, list, at_front ? 0 : list->count, value->items[0]);
 }

@@ -100,6 +100,8 @@ static pum_status make_host_copies(struct pum_session *session, struct exec_plan
     for (int32_t s = 0; s < plan->segment_count; s++) {
         for (int32_t i = 0; i < plan->segments[s].download_count; i++)
             PUM_TRY(make_host_copy(session, ep, plan->segments[s].downloads[i]));
+        for (int32_t i = 0; i < plan->segments[s].cast_count; i++)
+            PUM_TRY(make_host_copy(session, ep, plan->segments[s].casts[i]));
     }
     for (int32_t v = 0; v < plan->graph->tensor_count; v++) {
         if (plan->values[v].written_on_host)

@@ -77,11 +77,46 @@ static pum_status start_segment(struct pum_session *session, struct exec_plan *e
     return PUM_OK;
 }
 
-static pum_status finish_segment(struct exec_plan *ep, int32_t index)
+/* An alias in another type, of what the host has: by way of the form that both have on the
+ * device. */
+static pum_status cast_on_host(const struct pum_session *session, struct exec_plan *ep,
+                               int32_t value)
+{
+    enum { PART = 256 };
+    uint32_t parts[PART]; /* elements on the device have at most 32 bits */
+    const struct plan *plan = ep->plan;
+    uint64_t offset;
+    int32_t base = plan_resolve(plan, value, &offset);
+    enum kernel_store store = plan->values[value].store;
+    enum pum_dtype from_dtype = plan->graph->tensors[base].desc.dtype;
+    enum pum_dtype to_dtype = plan->graph->tensors[value].desc.dtype;
+    int64_t count = shape_elements(&plan->graph->tensors[value].desc.shape);
+    const char *from = exec_host_data(session, ep, base);
+    char *to = ep->host[value];
+
+    if (count == 0)
+        return PUM_OK;
+    if (!from || !store_bytes(store))
+        return pum_fail(PUM_E_INTERNAL, "tensor '%s' has no host copy",
+                        plan->graph->tensors[value].name);
+    from += offset / store_bytes(store) * pum_dtype_size(from_dtype);
+    for (int64_t i = 0; i < count; i += PART) {
+        int64_t part = count - i < PART ? count - i : PART;
+        PUM_TRY(store_pack(from_dtype, store, from + (size_t)i * pum_dtype_size(from_dtype), parts,
+                           part));
+        store_unpack(to_dtype, store, parts, to + (size_t)i * pum_dtype_size(to_dtype), part);
+    }
+    return PUM_OK;
+}
+
+static pum_status finish_segment(const struct pum_session *session, struct exec_plan *ep,
+                                 int32_t index)
 {
     const struct plan_segment *segment = &ep->plan->segments[index];
     for (int32_t i = 0; i < segment->download_count; i++)
         PUM_TRY(take_back(ep, segment->downloads[i]));
+    for (int32_t i = 0; i < segment->cast_count; i++)
+        PUM_TRY(cast_on_host(session, ep, segment->casts[i]));
     return PUM_OK;
 }
 
@@ -157,7 +192,7 @@ pum_status pum_session_submit(pum_session *session)
             status =
                 session->ticket ? gpu_wait(session->device, session->ticket, UINT64_MAX) : PUM_OK;
             if (status == PUM_OK)
-                status = finish_segment(ep, s);
+                status = finish_segment(session, ep, s);
             if (status == PUM_OK)
                 status = exec_host_steps(session, ep, s);
         }
@@ -250,7 +285,7 @@ pum_status pum_session_wait(pum_session *session, uint64_t timeout_ns)
         PUM_TRY(status);
     }
     session->state = EXEC_IDLE;
-    PUM_TRY(finish_segment(ep, ep->plan->segment_count - 1));
+    PUM_TRY(finish_segment(session, ep, ep->plan->segment_count - 1));
     PUM_TRY(learn(session, ep));
     PUM_TRY(check_cancelled(session));
     session->state = EXEC_DONE;

@@ -425,22 +425,3 @@ const char *pum_graph_symbol_name(const pum_graph *graph, int64_t dim)
         return "?";
     return graph->symbols[GRAPH_DIM_SYMBOL(dim)];
 }
-
-void pum_graph_get_stats(const pum_graph *graph, pum_graph_stats *out_stats)
-{
-    int32_t *uses;
-
-    *out_stats = (pum_graph_stats){0};
-    if (graph == NULL || graph_use_counts(graph, &uses) != PUM_OK)
-        return;
-    for (int32_t n = 0; n < graph->node_count; n++)
-        out_stats->node_count += graph->nodes[n].op >= 0;
-    for (int32_t i = 0; i < graph->tensor_count; i++) {
-        const struct graph_tensor *tensor = &graph->tensors[i];
-        if (tensor->data == NULL || uses[i] == 0 || tensor->desc.shape.rank < 1)
-            continue;
-        out_stats->parameter_count += (uint64_t)shape_elements(&tensor->desc.shape);
-        out_stats->parameter_bytes += tensor->data_bytes;
-    }
-    pum_free(graph->context, uses);
-}

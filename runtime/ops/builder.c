@@ -240,22 +240,35 @@ pum_status pum_node(pum_graph *graph, const pum_node_params *params, pum_value *
     return graph_stick(graph, status);
 }
 
+/* Counts, and the order of first use, bodies where they stand. */
+struct op_uses {
+    int32_t counts[OP_COUNT];
+    int32_t order[OP_COUNT], kinds;
+};
+
+static void count_ops(const pum_graph *graph, struct op_uses *uses)
+{
+    for (int32_t n = 0; n < graph->node_count; n++) {
+        const struct graph_node *node = &graph->nodes[n];
+        if (node->op < 0)
+            continue;
+        if (uses->counts[node->op]++ == 0)
+            uses->order[uses->kinds++] = node->op;
+        for (int32_t i = 0; i < node->attr_count; i++) {
+            if (node->attrs[i].kind == PUM_ATTR_GRAPH)
+                count_ops(node->attrs[i].graph, uses);
+        }
+    }
+}
+
 void pum_graph_each_op(const pum_graph *graph,
                        void (*report)(void *user, const char *op, int32_t count), void *user)
 {
-    int32_t counts[OP_COUNT] = {0};
+    struct op_uses uses = {0};
 
     if (graph == NULL)
         return;
-    for (int32_t i = 0; i < graph->node_count; i++) {
-        if (graph->nodes[i].op >= 0)
-            counts[graph->nodes[i].op]++;
-    }
-    for (int32_t i = 0; i < graph->node_count; i++) {
-        int32_t op = graph->nodes[i].op;
-        if (op < 0 || counts[op] == 0)
-            continue;
-        report(user, op_rows[op].name, counts[op]);
-        counts[op] = 0;
-    }
+    count_ops(graph, &uses);
+    for (int32_t i = 0; i < uses.kinds; i++)
+        report(user, op_rows[uses.order[i]].name, uses.counts[uses.order[i]]);
 }

@@ -22,4 +22,9 @@ struct conv {
 pum_status conv_read(const struct graph_node *node, const struct shape *x, const struct shape *w,
                      bool transposed, struct conv *out_conv);
 
+/* The geometry as kernels have it (shaders/push/push_conv.h); has_bias is left 0.
+ * PUM_E_UNSUPPORTED: a number that does not fit. */
+struct push_conv;
+pum_status conv_fill_push(const struct conv *conv, struct push_conv *out_push);
+
 #endif

@@ -251,13 +251,16 @@ static void fill_table(const struct joined_axes *axes, uint32_t unit, bool fast,
     }
 }
 
-pum_status elementwise_broadcast(const struct lower_call *call, const struct elementwise *work)
+pum_status elementwise_broadcast_begin(const struct lower_call *call,
+                                       const struct elementwise *work,
+                                       struct lower_dispatch *out_dispatch,
+                                       struct push_broadcast *out_push)
 {
     const struct lower_value *out = &call->outputs[0];
     struct joined_axes axes;
-    struct lower_dispatch dispatch;
-    struct push_broadcast push = {0};
     uint64_t count = (uint64_t)shape_elements(&out->desc.shape);
+    memset(out_push, 0, sizeof *out_push);
+    out_dispatch->row = NULL;
     if (count == 0)
         return PUM_OK;
     join_axes(&out->desc.shape, work, &axes);
@@ -265,32 +268,44 @@ pum_status elementwise_broadcast(const struct lower_call *call, const struct ele
         {"axes", axes.count},
         {"inner", axes.dims[0]},
         {"long", strcmp(work->family, "broadcast") == 0 && chain_is_long((uint32_t)work->op)}};
-    PUM_TRY(lower_begin(call, work->family, work->store, numbers, 3, &dispatch));
-    uint32_t unit = elementwise_unit(dispatch.row);
-    bool fast = has_condition(dispatch.row, "axes");
+    PUM_TRY(lower_begin(call, work->family, work->store, numbers, 3, out_dispatch));
+    uint32_t unit = elementwise_unit(out_dispatch->row);
+    bool fast = has_condition(out_dispatch->row, "axes");
     uint64_t units = count / unit;
     if (units > (fast ? INT32_MAX : UINT32_MAX))
         return pum_fail(PUM_E_UNSUPPORTED, "%llu elements are too many for one kernel",
                         (unsigned long long)count);
-    fill_table(&axes, unit, fast, &push);
-    push.count = (uint32_t)units;
-    push.per = elementwise_grid(call, &dispatch, units);
+    fill_table(&axes, unit, fast, out_push);
+    out_push->count = (uint32_t)units;
+    out_push->per = elementwise_grid(call, out_dispatch, units);
     if (work->op >= 0)
-        kernel_set_spec(dispatch.row, dispatch.specs, "OP", (uint32_t)work->op);
+        kernel_set_spec(out_dispatch->row, out_dispatch->specs, "OP", (uint32_t)work->op);
     if (unit > 1)
-        kernel_set_spec(dispatch.row, dispatch.specs, "SPLAT", ~axes.masks[0] & 3u);
-    kernel_set_spec(dispatch.row, dispatch.specs, "AXES", axes.count);
+        kernel_set_spec(out_dispatch->row, out_dispatch->specs, "SPLAT", ~axes.masks[0] & 3u);
+    kernel_set_spec(out_dispatch->row, out_dispatch->specs, "AXES", axes.count);
+    for (int32_t k = 0; k < work->operand_count; k++)
+        lower_bind(out_dispatch, (uint32_t)k, work->operands[k]);
+    out_dispatch->flops = (double)count;
+    return PUM_OK;
+}
+
+pum_status elementwise_broadcast(const struct lower_call *call, const struct elementwise *work)
+{
+    const struct lower_value *out = &call->outputs[0];
+    int64_t count = shape_elements(&out->desc.shape);
+    struct lower_dispatch dispatch;
+    struct push_broadcast push;
+    PUM_TRY(elementwise_broadcast_begin(call, work, &dispatch, &push));
+    if (!dispatch.row)
+        return PUM_OK;
     lower_push(&dispatch, &push, sizeof(push));
     PUM_TRY(lower_chain(call, &dispatch, &out->desc.shape, -1, -1));
-    for (int32_t k = 0; k < work->operand_count; k++) {
-        lower_bind(&dispatch, (uint32_t)k, work->operands[k]);
+    for (int32_t k = 0; k < work->operand_count; k++)
         if (!work->keep_operands && work->operands[k]->store == out->store &&
             work->operands[k]->value != out->value &&
-            shape_elements(&work->operands[k]->desc.shape) == (int64_t)count)
+            shape_elements(&work->operands[k]->desc.shape) == count)
             call->sink->in_place(call->sink, out->value, work->operands[k]->value);
-    }
     lower_bind(&dispatch, (uint32_t)work->operand_count, out);
-    dispatch.flops = (double)count;
     return lower_emit(call, &dispatch);
 }
 

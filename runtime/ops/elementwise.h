@@ -46,6 +46,14 @@ struct elementwise {
     bool keep_operands; /* read by a later dispatch too: the output may take no operand's place */
 };
 pum_status elementwise_broadcast(const struct lower_call *call, const struct elementwise *work);
+/* For a family of another file: begins a dispatch whose push block begins with push_broadcast, sets
+ * its grid, its specs AXES and OP, and binds the operands first. The caller pushes, binds the rest
+ * and emits. PUM_OK with no row: there is nothing to compute. */
+struct push_broadcast;
+pum_status elementwise_broadcast_begin(const struct lower_call *call,
+                                       const struct elementwise *work,
+                                       struct lower_dispatch *out_dispatch,
+                                       struct push_broadcast *out_push);
 
 /* integer kernels; an operator of one input gives it twice. */
 pum_status elementwise_integer(const struct lower_call *call, uint32_t op,

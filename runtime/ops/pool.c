@@ -5,6 +5,7 @@
  * Tests: tests/ops/test_pool.c.
  */
 #include "ops/axes.h"
+#include "ops/quantize.h"
 #include "ops/window.h"
 #include "../../shaders/push/push_pool.h"
 
@@ -225,6 +226,8 @@ static pum_status lower_max_pool(struct lower_call *call)
 {
     if (call->output_count > 1 && call->outputs[1].value >= 0)
         return pum_fail(PUM_E_UNSUPPORTED, "no kernel gives the indices");
+    if (call->inputs[0].store == STORE_I32)
+        return quant_lower_max_pool(call);
     return lower_windows(call, POOL_MAX);
 }
 OP_LOWER_CHAIN(max_pool, lower_max_pool);

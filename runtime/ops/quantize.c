@@ -70,6 +70,14 @@ pum_status quant_check(const struct op_call *call, int32_t scale, int32_t zero,
     return PUM_OK;
 }
 
+pum_status quant_need_inputs(const struct op_call *call, int32_t count)
+{
+    if (call->input_count < count)
+        return pum_fail(PUM_E_ARGUMENT, "%d inputs, expected at least %d", call->input_count,
+                        count);
+    return PUM_OK;
+}
+
 float quant_scale_at(const struct op_call *call, int32_t input, int64_t entry)
 {
     return (float)tensor_get_f64(&call->inputs[input], entry);

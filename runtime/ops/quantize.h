@@ -24,6 +24,9 @@ pum_status quant_check(const struct op_call *call, int32_t scale, int32_t zero,
                        enum pum_dtype dtype, const struct shape *shape, int32_t axis,
                        struct quant_axis *out_axis);
 
+/* PUM_E_ARGUMENT unless the node has at least `count` inputs (optional ones stand between). */
+pum_status quant_need_inputs(const struct op_call *call, int32_t count);
+
 /* Entry of a scale as float32, and of an optional zero point (0 when absent). */
 float quant_scale_at(const struct op_call *call, int32_t input, int64_t entry);
 int32_t quant_zero_at(const struct op_call *call, int32_t input, int64_t entry);
@@ -32,5 +35,9 @@ int32_t quant_zero_at(const struct op_call *call, int32_t input, int64_t entry);
 int32_t quant_round(float value, float scale, int32_t zero, int32_t low, int32_t high);
 /* round(value) + zero within [low, high]. */
 int32_t quant_saturate(float value, int32_t zero, int32_t low, int32_t high);
+
+struct lower_call;
+/* The device's part of MaxPool of integers. */
+pum_status quant_lower_max_pool(struct lower_call *call);
 
 #endif

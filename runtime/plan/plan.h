@@ -68,6 +68,7 @@ struct plan_segment {
     int32_t host_first, host_last;
     int32_t *uploads, upload_count;     /* values written by the host before the segment */
     int32_t *downloads, download_count; /* values that the host reads after it */
+    int32_t *casts, cast_count; /* the same, of what the host has already in another type */
 };
 
 struct plan {

@@ -61,6 +61,16 @@ static pum_status add_to(struct plan *plan, int32_t **list, int32_t *count, int3
     return PUM_OK;
 }
 
+/* Whether the host's bytes of `value` are those of its base: not where the alias is a cast (types
+ * that lie alike on the device, as int64 and int32 do). */
+static bool same_on_host(const struct plan *plan, int32_t value, int32_t base)
+{
+    const struct graph_tensor *tensors = plan->graph->tensors;
+
+    return base >= plan->graph->tensor_count ||
+           tensors[value].desc.dtype == tensors[base].desc.dtype;
+}
+
 /* A value that the host wants: from the device, unless the host has it (or its base) already. */
 static pum_status want_on_host(struct plan *plan, struct plan_segment *segment, int32_t value)
 {
@@ -69,7 +79,9 @@ static pum_status want_on_host(struct plan *plan, struct plan_segment *segment, 
     const struct plan_value *b = &plan->values[base];
     bool is_graph_input = base < plan->graph->tensor_count && b->producer < 0;
     if (b->written_on_host || is_graph_input || b->kind == PLAN_VALUE_WEIGHT)
-        return PUM_OK;
+        return same_on_host(plan, value, base)
+                   ? PUM_OK
+                   : add_to(plan, &segment->casts, &segment->cast_count, value);
     return add_to(plan, &segment->downloads, &segment->download_count, value);
 }
 

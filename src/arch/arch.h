@@ -41,6 +41,7 @@ struct arch_model {
     const char *family;      /* config.json's model_type, as known here: "bert" */
     int32_t width;           /* of last_hidden_state */
     int32_t max_length;      /* tokens at most; 0: takes no text */
+    int32_t vocabulary;      /* token ids are below this */
     int32_t image_height, image_width; /* of pixel_values; 0: takes no picture */
 };
 

@@ -9,12 +9,14 @@ static pum_value embed(struct arch_builder *b, const struct arch_sizes *sizes, p
                        pum_value types)
 {
     pum_graph *g = b->graph;
-    int64_t rows, positions;
+    int64_t rows, positions, kind_count;
     pum_value words = arch_table(b, "embeddings.", "word_embeddings", sizes->width, &rows);
-    pum_value kinds = arch_table(b, "embeddings.", "token_type_embeddings", sizes->width, &rows);
+    pum_value kinds =
+        arch_table(b, "embeddings.", "token_type_embeddings", sizes->width, &kind_count);
     pum_value table = arch_table(b, "embeddings.", "position_embeddings", sizes->width,
                                  &positions);
     b->model->max_length = (int32_t)positions;
+    b->model->vocabulary = (int32_t)rows;
     pum_value sum = pum_add(g, pum_embedding(g, words, ids), pum_embedding(g, kinds, types));
     sum = pum_add(g, sum, arch_first_rows(b, table, ids));
     return arch_norm(b, "embeddings.", "LayerNorm", sum, sizes->width, sizes->epsilon);

@@ -84,6 +84,7 @@ static pum_status build_text(struct arch_builder *b, const struct hf_json *confi
     pum_value words = arch_table(b, at, "token_embedding", sizes->width, &rows);
     pum_value table = arch_table(b, at, "position_embedding", sizes->width, &positions);
     b->model->max_length = (int32_t)positions;
+    b->model->vocabulary = (int32_t)rows;
     b->model->width = sizes->width;
     pum_value x = pum_add(g, pum_embedding(g, words, ids), arch_first_rows(b, table, ids));
     x = arch_encode(b, &encoder, x, arch_padding_mask(b, mask));

@@ -35,6 +35,7 @@ static pum_value embed(struct arch_builder *b, const struct arch_sizes *sizes, p
     pum_value table = arch_table(b, "embeddings.", "position_embeddings", sizes->width,
                                  &positions);
     b->model->max_length = (int32_t)positions;
+    b->model->vocabulary = (int32_t)rows;
     pum_value sum = pum_add(b->graph, pum_embedding(b->graph, words, ids),
                             arch_first_rows(b, table, ids));
     return arch_norm(b, "embeddings.", "LayerNorm", sum, sizes->width, sizes->epsilon);

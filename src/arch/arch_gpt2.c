@@ -125,6 +125,7 @@ pum_status arch_build_gpt2(struct arch_builder *b)
     pum_value words = arch_table(b, "", "wte", sizes->width, &rows);
     pum_value table = arch_table(b, "", "wpe", sizes->width, &positions);
     b->model->max_length = (int32_t)positions;
+    b->model->vocabulary = (int32_t)rows;
     pum_value ids = arch_text_input(b, "input_ids", "batch", "length");
     gpt2.mask = arch_text_input(b, "attention_mask", "batch",
                                 b->params->cache ? "total" : "length");

@@ -22,11 +22,13 @@ static pum_value embed(struct arch_builder *b, const struct arch_sizes *sizes, p
                        int64_t padding)
 {
     pum_graph *g = b->graph;
-    int64_t rows, positions;
+    int64_t rows, positions, kind_count;
     pum_value words = arch_table(b, "embeddings.", "word_embeddings", sizes->width, &rows);
-    pum_value kinds = arch_table(b, "embeddings.", "token_type_embeddings", sizes->width, &rows);
+    pum_value kinds =
+        arch_table(b, "embeddings.", "token_type_embeddings", sizes->width, &kind_count);
     pum_value table = arch_table(b, "embeddings.", "position_embeddings", sizes->width,
                                  &positions);
+    b->model->vocabulary = (int32_t)rows;
     b->model->max_length = positions > padding + 1 ? (int32_t)(positions - padding - 1) : 1;
     pum_value sum = pum_add(g, pum_embedding(g, words, ids),
                             pum_embedding(g, table, positions_of(b, ids, padding)));

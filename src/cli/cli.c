@@ -216,6 +216,18 @@ const char *cli_bytes(uint64_t bytes, char text[32])
     return text;
 }
 
+char *cli_numbered_path(const char *path, int32_t number)
+{
+    const char *dot = strrchr(path, '.'), *slash = strrchr(path, '/');
+    bool has_ending = dot != NULL && (slash == NULL || dot > slash);
+    size_t stem = has_ending ? (size_t)(dot - path) : strlen(path);
+    char *numbered;
+    if (number == 0)
+        return strdup(path);
+    return asprintf(&numbered, "%.*s-%d%s", (int)stem, path, number, path + stem) < 0 ? NULL
+                                                                                     : numbered;
+}
+
 double cli_now_ms(void)
 {
     struct timespec time;

@@ -35,7 +35,8 @@ struct command {
 };
 
 extern const struct command cmd_devices, cmd_info, cmd_run, cmd_ocr, cmd_verify, cmd_explain,
-    cmd_kernels, cmd_ops, cmd_vad;
+    cmd_kernels, cmd_ops, cmd_embed, cmd_classify, cmd_detect, cmd_similarity, cmd_tokenize,
+    cmd_vad;
 
 /* Reads the words with the command's options and the common ones. Gives false when the command is
  * over: after --help (*out_exit 0) or a wrong word (2, already reported). */
@@ -69,6 +70,9 @@ json_t *cli_json_text(const char *text);
 
 /* "1.5 GiB", "640 KiB", "12 bytes" */
 const char *cli_bytes(uint64_t bytes, char text[32]);
+
+/* OUT.png; OUT-1.png, OUT-2.png where `number` is above 0. NULL: out of memory. Free it. */
+char *cli_numbered_path(const char *path, int32_t number);
 
 double cli_now_ms(void);
 

@@ -5,6 +5,7 @@
  * RGB in 0..1 (or 0..255 for uint8) at the declared size.
  */
 #include "cli_model.h"
+#include "cli_picture.h"
 #include "image/image.h"
 #include "image/npy.h"
 
@@ -31,32 +32,8 @@ static pum_status check_npy(struct cli *cli, const struct cli_model *model,
     return PUM_OK;
 }
 
-/* Where the axes of a picture lie in an input of rank 3 or 4. */
-struct picture_layout {
-    int32_t channel, height, width; /* axes */
-    int32_t channels;
-};
-
-static bool find_layout(const pum_port_info *port, struct picture_layout *layout)
-{
-    if (port->rank != 3 && port->rank != 4)
-        return false;
-    if (port->rank == 4 && port->dims[0] > 1)
-        return false; /* a batch of pictures */
-    int32_t first = port->rank - 3;
-    int64_t front = port->dims[first], back = port->dims[first + 2];
-    bool front_fits = front == 1 || front == 3, back_fits = back == 1 || back == 3;
-    if (!front_fits && !back_fits && front >= 0)
-        return false;
-    bool channels_last = back_fits && !front_fits;
-    *layout = channels_last ? (struct picture_layout){first + 2, first, first + 1, (int32_t)back}
-                            : (struct picture_layout){first, first + 1, first + 2,
-                                                      front_fits ? (int32_t)front : 3};
-    return true;
-}
-
 /* The size to resize to: what is declared; a free side keeps the proportions. */
-static void picture_size(const pum_port_info *port, const struct picture_layout *layout,
+static void picture_size(const pum_port_info *port, const struct cli_picture_layout *layout,
                          const struct image *image, int32_t *out_width, int32_t *out_height)
 {
     int64_t width = port->dims[layout->width], height = port->dims[layout->height];
@@ -73,7 +50,7 @@ static void picture_size(const pum_port_info *port, const struct picture_layout 
     *out_height = (int32_t)(height < INT32_MAX ? height : INT32_MAX);
 }
 
-static void store_pixels(const struct image *image, const struct picture_layout *layout,
+static void store_pixels(const struct image *image, const struct cli_picture_layout *layout,
                          pum_tensor *tensor)
 {
     size_t count = (size_t)image->width * (size_t)image->height;
@@ -98,13 +75,13 @@ pum_status cli_picture_tensor(struct cli *cli, const struct cli_model *model,
                               const pum_port_info *port, const char *path, pum_tensor *out_tensor)
 {
     char wants[256];
-    struct picture_layout layout;
+    struct cli_picture_layout layout;
     cli_port_text(model, port, wants, sizeof(wants));
     if (port->dtype != PUM_DTYPE_F32 && port->dtype != PUM_DTYPE_U8)
         return fault_set(&cli->fault, PUM_E_TYPE,
                          "%s: a picture fits a float32 or uint8 input, '%s' is %s; give a .npy",
                          path, port->name, wants);
-    if (!find_layout(port, &layout))
+    if (!cli_picture_layout_find(port, &layout))
         return fault_set(&cli->fault, PUM_E_SHAPE,
                          "%s: a picture does not fit input '%s', %s; give a .npy file", path,
                          port->name, wants);

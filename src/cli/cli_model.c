@@ -5,8 +5,6 @@
  */
 #include "cli_model.h"
 
-#include "arch/arch.h"
-
 #include <limits.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -39,24 +37,31 @@ bool cli_is_folder(const char *path)
 }
 
 /* A folder is Hugging Face's; any other path an ONNX file. */
-static pum_status open_graph(struct cli *cli, struct cli_model *model)
+static pum_status open_graph(struct cli *cli, struct cli_model *model,
+                             const struct arch_params *params)
 {
     if (!cli_is_folder(model->path))
-        return fault_from_library(&cli->fault,
-                                  pum_onnx_open(cli->context, model->path, NULL, &model->graph));
-    struct arch_model arch;
-    pum_status status = arch_open(cli->context, model->path, NULL, &arch, &cli->fault);
-    model->graph = arch.graph;
+        return fault_from_library(
+            &cli->fault, pum_onnx_open(cli->context, model->path, NULL, &model->graph));
+    pum_status status = arch_open(cli->context, model->path, params, &model->arch, &cli->fault);
+    model->graph = model->arch.graph;
+    model->arch.graph = NULL;
     return status;
 }
 
 pum_status cli_model_open(struct cli *cli, struct cli_model *model, const char *path)
 {
+    return cli_model_open_part(cli, model, path, NULL);
+}
+
+pum_status cli_model_open_part(struct cli *cli, struct cli_model *model, const char *path,
+                               const struct arch_params *params)
+{
     memset(model, 0, sizeof(*model));
     model->path = path;
     pum_status status = cli_open_context(cli);
     if (status == PUM_OK)
-        status = open_graph(cli, model);
+        status = open_graph(cli, model, params);
     if (status == PUM_OK)
         status = read_ports(cli, model);
     return status;

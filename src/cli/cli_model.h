@@ -6,6 +6,7 @@
 #ifndef PUM_CLI_MODEL_H
 #define PUM_CLI_MODEL_H
 
+#include "arch/arch.h"
 #include "cli.h"
 
 #include <pumice/pumice_onnx.h>
@@ -19,6 +20,7 @@ struct cli_list {
 struct cli_model {
     const char *path;
     pum_graph *graph;
+    struct arch_model arch; /* of a Hugging Face folder, without its graph; family NULL: ONNX */
     pum_port_info *inputs, *outputs;
     int32_t input_count, output_count;
     pum_tensor *tensors;    /* one an input; dtype NONE: not given. Data is owned, may be NULL */
@@ -30,6 +32,9 @@ bool cli_is_folder(const char *path);
 /* Reads the model, an ONNX file or a Hugging Face folder; the context must be open or can be
  * opened. */
 pum_status cli_model_open(struct cli *cli, struct cli_model *model, const char *path);
+/* The same with the part of a folder that is wanted; an ONNX file has but one. */
+pum_status cli_model_open_part(struct cli *cli, struct cli_model *model, const char *path,
+                               const struct arch_params *params);
 void cli_model_close(struct cli_model *model);
 
 /* "float32 [batch, 3, 48, width]" */

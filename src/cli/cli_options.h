@@ -21,7 +21,7 @@ enum option_kind {
 
 /* Words of argv; not copied. */
 struct option_words {
-    const char *items[64];
+    const char *items[512];
     int32_t count;
 };
 

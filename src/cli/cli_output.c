@@ -25,7 +25,7 @@ static double half_to_double(uint16_t bits)
     return sign * ldexp(1024 + mantissa, exponent - 25);
 }
 
-static double element(const pum_tensor *tensor, size_t i)
+double cli_element(const pum_tensor *tensor, size_t i)
 {
     const void *data = tensor->data;
     uint32_t wide;
@@ -73,7 +73,7 @@ struct cli_summary cli_summarise(const pum_tensor *tensor)
     double sum = 0;
     summary.count = size > 0 ? tensor->size_bytes / size : 0;
     for (size_t i = 0; i < summary.count; i++) {
-        double value = element(tensor, i);
+        double value = cli_element(tensor, i);
         if (isnan(value)) {
             summary.nans++;
             continue;

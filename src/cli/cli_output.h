@@ -14,6 +14,9 @@ struct cli_summary {
 };
 struct cli_summary cli_summarise(const pum_tensor *tensor);
 
+/* Element `index` of a tensor of numbers; NaN for strings. */
+double cli_element(const pum_tensor *tensor, size_t index);
+
 /* One tensor that a run gave. Outputs that are lists give one each item; nothing gives none. */
 struct cli_result {
     int32_t output;

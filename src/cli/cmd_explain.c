@@ -130,8 +130,8 @@ static pum_status explain(struct cli *cli, const char *path, struct explain_opti
     if (status == PUM_OK)
         status = cli_open_device(cli);
     if (status == PUM_OK)
-        status = fault_from_library(&cli->fault,
-                                    pum_session_create(cli->gpu, model.graph, &CLI_PLAN_PARAMS, &session));
+        status = fault_from_library(
+            &cli->fault, pum_session_create(cli->gpu, model.graph, &CLI_PLAN_PARAMS, &session));
     if (status == PUM_OK)
         status = cli_model_plan(cli, &model, session, &plan);
     if (status == PUM_OK && cli->json) {

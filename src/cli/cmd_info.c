@@ -86,8 +86,8 @@ static uint64_t available_memory(const pum_device_info *info)
 static pum_status make_plan(struct cli *cli, struct cli_model *model, pum_session **session,
                             pum_plan_info *plan)
 {
-    pum_status status =
-        fault_from_library(&cli->fault, pum_session_create(cli->gpu, model->graph, &CLI_PLAN_PARAMS, session));
+    pum_status status = fault_from_library(
+        &cli->fault, pum_session_create(cli->gpu, model->graph, &CLI_PLAN_PARAMS, session));
     return status == PUM_OK ? cli_model_plan(cli, model, *session, plan) : status;
 }
 

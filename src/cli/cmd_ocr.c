@@ -112,14 +112,8 @@ static pum_status draw_boxes(struct cli *cli, struct image *image, const struct 
     for (int32_t i = 0; i < result->count; i++)
         image_draw_polygon(image, result->lines[i].quad, 4, thickness,
                            colours[result->lines[i].row & 1]);
-    if (number == 0)
-        return image_save_png(image, out, &cli->fault);
-    /* OUT.png becomes OUT-1.png, OUT-2.png */
-    const char *dot = strrchr(out, '.'), *slash = strrchr(out, '/');
-    bool has_ending = dot != NULL && (slash == NULL || dot > slash);
-    size_t stem = has_ending ? (size_t)(dot - out) : strlen(out);
-    char *path;
-    if (asprintf(&path, "%.*s-%d%s", (int)stem, out, number, out + stem) < 0)
+    char *path = cli_numbered_path(out, number);
+    if (path == NULL)
         return fault_set(&cli->fault, PUM_E_MEMORY, "out of memory");
     pum_status status = image_save_png(image, path, &cli->fault);
     free(path);

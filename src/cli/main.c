@@ -10,8 +10,8 @@
 #include <string.h>
 
 static const struct command *const commands[] = {
-    &cmd_ocr,    &cmd_run,     &cmd_info, &cmd_explain,
-    &cmd_devices, &cmd_verify, &cmd_kernels, &cmd_ops, &cmd_vad,
+    &cmd_ocr,  &cmd_classify, &cmd_detect,  &cmd_embed,  &cmd_similarity, &cmd_tokenize, &cmd_vad,
+    &cmd_run,  &cmd_info,     &cmd_explain, &cmd_devices, &cmd_verify,    &cmd_kernels,  &cmd_ops,
 };
 enum { COMMAND_COUNT = sizeof(commands) / sizeof(commands[0]) };
 
@@ -23,6 +23,8 @@ static void print_help(FILE *stream)
     fputs("\nExamples:\n"
           "  pumice devices                                   which GPU would be used, and why\n"
           "  pumice ocr page.png                              read the text in a picture\n"
+          "  pumice classify vit-folder cat.jpg               what is in a picture\n"
+          "  pumice embed bert-folder \"a cat\" \"a dog\"        texts as vectors\n"
           "  pumice vad talk.wav                              where somebody speaks\n"
           "  pumice run model.onnx --input x=x.npy --output out   any ONNX model\n"
           "  pumice run model.onnx --shape x=1x3x224x224 --repeat 20   how fast it is here\n"

@@ -37,8 +37,8 @@ static void resized_size(const struct preprocess *how, const struct image *image
 {
     double width = image->width, height = image->height;
     if (how->fit == PREPROCESS_STRETCH) {
-        width = how->width;
-        height = how->height;
+        width = how->resized_width > 0 ? how->resized_width : how->width;
+        height = how->resized_height > 0 ? how->resized_height : how->height;
     } else if (how->fit == PREPROCESS_SHORTEST) {
         bool upright = image->width <= image->height;
         double longest = (double)how->shortest * (upright ? height / width : width / height);

@@ -10,16 +10,17 @@
 #include "image.h"
 
 enum preprocess_fit {
-    PREPROCESS_STRETCH,  /* to width x height, whatever the proportions */
-    PREPROCESS_SHORTEST, /* the shorter side to `shortest`; then a cut from the centre */
-    PREPROCESS_LETTERBOX,/* whole, as large as it fits into width x height, grey around it */
-    PREPROCESS_NONE      /* as it is; then a cut from the centre, if width is set */
+    PREPROCESS_STRETCH,   /* to width x height, whatever the proportions */
+    PREPROCESS_SHORTEST,  /* the shorter side to `shortest`; then a cut from the centre */
+    PREPROCESS_LETTERBOX, /* whole, as large as it fits into width x height, grey around it */
+    PREPROCESS_NONE       /* as it is; then a cut from the centre, if width is set */
 };
 
 struct preprocess {
     enum preprocess_fit fit;
     int32_t width, height; /* of the result; 0, 0 with SHORTEST and NONE: no cut */
     int32_t shortest;
+    int32_t resized_width, resized_height; /* STRETCH to this first, then a cut; 0: no cut */
     enum image_kernel kernel;
     float scale;             /* of bytes: 1/255 */
     float mean[3], deviation[3]; /* (byte * scale - mean) / deviation */

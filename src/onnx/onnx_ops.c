@@ -16,7 +16,8 @@
 #define REDUCE "axes:I keepdims:i noop_with_empty_axes:i"
 #define OLD_BROADCAST "axis:i broadcast:i"
 #define RECURRENT                                                                                  \
-    "activation_alpha:F activation_beta:F activations:S clip:f direction:s hidden_size:i layout:i "
+    "activation_alpha:F activation_beta:F activations:S clip:f direction:s hidden_size:i "         \
+    "layout:i output_sequence:i "
 
 /* The default domain: "" and "ai.onnx". */
 static const struct onnx_op default_ops[] = {
@@ -58,6 +59,7 @@ static const struct onnx_op default_ops[] = {
      NULL, onnx_up_constant},
     {"ConstantOfShape", "value:t", NULL, onnx_up_constant_of_shape},
     {"Conv", CONV, NULL, NULL},
+    {"ConvInteger", CONV, NULL, NULL},
     {"ConvTranspose", CONV "output_padding:I output_shape:I", NULL, NULL},
     {"Cos", "", NULL, NULL},
     {"Cosh", "", NULL, NULL},
@@ -79,7 +81,7 @@ static const struct onnx_op default_ops[] = {
     {"EyeLike", "dtype:i k:i", NULL, NULL},
     {"Flatten", "axis:i", NULL, NULL},
     {"Floor", "", NULL, NULL},
-    {"GRU", RECURRENT "linear_before_reset:i", NULL, NULL},
+    {"GRU", RECURRENT "linear_before_reset:i", NULL, onnx_up_recurrent},
     {"Gather", "axis:i", NULL, NULL},
     {"GatherElements", "axis:i", NULL, NULL},
     {"GatherND", "batch_dims:i", NULL, NULL},
@@ -103,7 +105,7 @@ static const struct onnx_op default_ops[] = {
     {"IsInf", "detect_negative:i detect_positive:i", NULL, NULL},
     {"IsNaN", "", NULL, NULL},
     {"LRN", "alpha:f beta:f bias:f size:i", NULL, NULL},
-    {"LSTM", RECURRENT "input_forget:i", NULL, NULL},
+    {"LSTM", RECURRENT "input_forget:i", NULL, onnx_up_recurrent},
     {"LayerNormalization", "axis:i epsilon:f stash_type:i", NULL, onnx_up_layer_norm},
     {"LeakyRelu", "alpha:f", NULL, NULL},
     {"Less", OLD_BROADCAST, NULL, onnx_up_binary},
@@ -140,9 +142,10 @@ static const struct onnx_op default_ops[] = {
     {"PRelu", "", NULL, onnx_up_prelu},
     {"Pad", "mode:s paddings:I pads:I value:f", NULL, onnx_up_pad},
     {"Pow", OLD_BROADCAST, NULL, onnx_up_binary},
+    {"QLinearConv", CONV, NULL, NULL},
     {"QLinearMatMul", "", NULL, NULL},
     {"QuantizeLinear", "axis:i block_size:i output_dtype:i saturate:i", NULL, NULL},
-    {"RNN", RECURRENT, NULL, NULL},
+    {"RNN", RECURRENT, NULL, onnx_up_recurrent},
     {"RandomNormal", "dtype:i mean:f scale:f seed:f shape:I", NULL, NULL},
     {"RandomNormalLike", "dtype:i mean:f scale:f seed:f", NULL, NULL},
     {"RandomUniform", "dtype:i high:f low:f seed:f shape:I", NULL, NULL},
@@ -242,6 +245,14 @@ static const struct onnx_op microsoft_ops[] = {
     {"LayerNormalization", "axis:i epsilon:f stash_type:i", NULL, onnx_up_layer_norm},
     {"MatMulIntegerToFloat", "", NULL, NULL},
     {"QGemm", "alpha:f transA:i transB:i", NULL, NULL},
+    {"QLinearAdd", "", NULL, NULL},
+    {"QLinearAveragePool", POOL "channels_last:i count_include_pad:i", NULL, NULL},
+    {"QLinearConcat", "axis:i", NULL, onnx_up_qlinear_concat},
+    {"QLinearGlobalAveragePool", "channels_last:i", NULL, NULL},
+    {"QLinearLeakyRelu", "alpha:f", NULL, NULL},
+    {"QLinearMul", "", NULL, NULL},
+    {"QLinearSigmoid", "", NULL, NULL},
+    {"QLinearSoftmax", "axis:i opset:i", NULL, NULL},
     {"QuantizeLinear", "axis:i block_size:i output_dtype:i saturate:i", NULL, NULL},
     {"QuickGelu", "alpha:f", NULL, onnx_up_quick_gelu},
 };

@@ -102,8 +102,8 @@ pum_status onnx_up_top_k(struct onnx_node *node)
 }
 
 /* The training form is refused. Before opset 7 is_test says so, but by default it is 0, and models
- * for inference leave it out, too: what is asked for here is inference. Before opset 14 outputs beyond
- * the first exist in training only. */
+ * for inference leave it out, too: what is asked for here is inference. Before opset 14 outputs
+ * beyond the first exist in training only. */
 pum_status onnx_up_batch_norm(struct onnx_node *node)
 {
     (void)onnx_take_float(node, "momentum", 0);
@@ -209,8 +209,8 @@ static bool is_empty(const struct onnx_node *node, pum_value value)
            info.dims[0] == 0;
 }
 
-/* Opset 1: two factors; 7: scales are an attribute; 9: input 1. Sizes only grow, so rounding down is
- * nearest. */
+/* Opset 1: two factors; 7: scales are an attribute; 9: input 1. Sizes only grow, so rounding down
+ * is nearest. */
 pum_status onnx_up_upsample(struct onnx_node *node)
 {
     pum_graph *graph = node->reader->graph;

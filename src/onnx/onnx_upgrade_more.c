@@ -198,8 +198,8 @@ pum_status onnx_up_constant_of_shape(struct onnx_node *node)
     return status;
 }
 
-/* Strings and complex numbers are refused here, so that the message comes on loading. */
-/* Before opset 6 the type is a word. From 19 on saturate speaks of types that Pumice does not have. */
+/* Complex numbers are refused here, so that the message comes on loading. Before opset 6 the type
+ * is a word. From 19 on saturate speaks of types that Pumice does not have. */
 static int64_t named_type(const char *name)
 {
     static const char *const names[] = {"",       "FLOAT",  "UINT8",   "INT8",   "UINT16",

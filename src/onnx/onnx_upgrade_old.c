@@ -93,3 +93,10 @@ pum_status onnx_up_tile(struct onnx_node *node)
         return onnx_refuse(node, "the form of opset 1, with an axis as input 2, is not supported");
     return onnx_emit(node, "Tile");
 }
+
+/* Recurrent layers before opset 7 say whether they give all steps; the outputs tell that, too. */
+pum_status onnx_up_recurrent(struct onnx_node *node)
+{
+    (void)onnx_take_int(node, "output_sequence", 0);
+    return onnx_emit(node, node->op->name);
+}

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
  * json_read.c - see json_read.h. jansson limits nesting to 2048 levels and salts its hash tables.
+ * It refuses whole numbers above 2^63, which tokenizer_config.json really has (model_max_length
+ * 1e30, digit by digit): such a file is read again with all numbers as doubles.
  */
 #include "json_read.h"
 
@@ -8,6 +10,7 @@
 #include "tokenizer.h"
 
 #include <errno.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -17,6 +20,8 @@ pum_status json_read_object(const char *bytes, size_t size, const char *where, j
 {
     json_error_t error;
     *out_json = json_loadb(bytes, size, JSON_ALLOW_NUL, &error);
+    if (*out_json == NULL && json_error_code(&error) == json_error_numeric_overflow)
+        *out_json = json_loadb(bytes, size, JSON_ALLOW_NUL | JSON_DECODE_INT_AS_REAL, &error);
     if (*out_json == NULL)
         return fault_set(fault,
                          json_error_code(&error) == json_error_out_of_memory ? PUM_E_MEMORY
@@ -57,6 +62,20 @@ static pum_status wrong_kind(struct fault *fault, const char *where, const char 
     return fault_set(fault, PUM_E_FORMAT, "%s.%s is %s", where, key, expected);
 }
 
+bool json_whole(const json_t *value, int64_t *out_value)
+{
+    double real = json_real_value(value);
+    *out_value = 0;
+    if (json_is_integer(value)) {
+        *out_value = (int64_t)json_integer_value(value);
+        return true;
+    }
+    if (!json_is_real(value) || !(fabs(real) <= 9007199254740992.0) || floor(real) != real)
+        return false;
+    *out_value = (int64_t)real;
+    return true;
+}
+
 /* The field, NULL if it is missing or null. */
 static const json_t *field(const json_t *object, const char *key)
 {
@@ -78,8 +97,8 @@ pum_status field_int(const json_t *object, const char *where, const char *key, i
                      int64_t *out_value, struct fault *fault)
 {
     const json_t *value = field(object, key);
-    *out_value = value == NULL ? otherwise : (int64_t)json_integer_value(value);
-    if (value != NULL && !json_is_integer(value))
+    *out_value = otherwise;
+    if (value != NULL && !json_whole(value, out_value))
         return wrong_kind(fault, where, key, "no whole number");
     return PUM_OK;
 }

@@ -20,6 +20,9 @@ pum_status json_read_file(const char *path, bool optional, json_t **out_json, st
 /* The field "type" of a component; "" where it has none, NULL where it is no text. */
 const char *component_type(const json_t *object);
 
+/* A whole number, also one that is written or kept as 3.0; false: it is none. */
+bool json_whole(const json_t *value, int64_t *out_value);
+
 /* A field, or `otherwise` where it is missing or null. PUM_E_FORMAT: of another kind. */
 pum_status field_bool(const json_t *object, const char *where, const char *key, bool otherwise,
                       bool *out_value, struct fault *fault);

@@ -53,8 +53,8 @@ pum_status token_model_read_vocab(struct token_model *model, const json_t *vocab
     for (; at != NULL; at = json_object_iter_next((json_t *)(uintptr_t)vocab, at)) {
         const char *key = json_object_iter_key(at);
         const json_t *value = json_object_iter_value(at);
-        json_int_t id = json_integer_value(value);
-        if (!json_is_integer(value))
+        int64_t id;
+        if (!json_whole(value, &id))
             return fault_set(fault, PUM_E_FORMAT, "%s: '%.100s' has no whole number as its id",
                              where, key);
         enum token_result result =

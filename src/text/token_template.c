@@ -62,8 +62,8 @@ pum_status template_set_bert(struct token_template *form, int32_t begin, int32_t
 static pum_status read_id(const json_t *json, const char *what, int32_t *out_id,
                           struct fault *fault)
 {
-    json_int_t id = json_integer_value(json);
-    if (!json_is_integer(json) || id < 0 || id >= TOKEN_MAX_ID)
+    int64_t id;
+    if (!json_whole(json, &id) || id < 0 || id >= TOKEN_MAX_ID)
         return fault_set(fault, PUM_E_FORMAT, WHERE ".%s has no id within 0 to 16777215", what);
     *out_id = (int32_t)id;
     return PUM_OK;
@@ -121,8 +121,8 @@ static pum_status read_part(struct template_parts *parts, const json_t *json, co
     const json_t *piece = sequence != NULL ? sequence : special;
     const char *name = json_string_value(json_object_get(piece, "id"));
     const json_t *type = json_object_get(piece, "type_id");
-    json_int_t type_id = json_integer_value(type);
-    if (name == NULL || !json_is_integer(type) || type_id < 0 || type_id > INT32_MAX)
+    int64_t type_id;
+    if (!json_whole(type, &type_id) || name == NULL || type_id < 0 || type_id > INT32_MAX)
         return fault_set(fault, PUM_E_FORMAT,
                          WHERE ": a part is neither {\"Sequence\": ...} nor "
                                "{\"SpecialToken\": ...} with id and type_id");

@@ -10,6 +10,8 @@
 #include <string.h>
 
 #define LETTER_FOR_BLANK 0x120u
+/* Cells of a batch; each takes 44 bytes. */
+#define MAX_CELLS (INT64_C(1) << 26)
 
 /* A token of one text. lead, trail: white space that its text begins and ends with. */
 struct row_token {
@@ -335,8 +337,10 @@ static pum_status choose_columns(const struct encoding *e, struct token_batch *b
         columns = e->options.pad_to;
     if (multiple > 0)
         columns = (columns + multiple - 1) / multiple * multiple;
-    if (columns > INT32_MAX || (batch->rows > 0 && columns > (INT64_C(1) << 32) / batch->rows))
-        return fault_set(e->fault, PUM_E_LIMIT, "a batch of %d rows and %lld columns is too large",
+    if (columns * batch->rows > MAX_CELLS)
+        return fault_set(e->fault, PUM_E_LIMIT,
+                         "a batch of %d rows and %lld columns is too large; encode fewer texts "
+                         "at a time, or cut them",
                          batch->rows, (long long)columns);
     batch->columns = (int32_t)columns;
     return PUM_OK;

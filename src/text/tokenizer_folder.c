@@ -112,8 +112,11 @@ static pum_status add_listed(struct tokenizer *tokenizer, const json_t *map, str
     struct numbered *list = malloc((count + 1) * sizeof(*list));
     if (list == NULL)
         return fault_set(fault, PUM_E_MEMORY, "added_tokens.json: out of memory");
-    json_object_foreach((json_t *)(uintptr_t)map, key, value) list[used++] =
-        (struct numbered){json_integer_value(value), json_string(key)};
+    json_object_foreach((json_t *)(uintptr_t)map, key, value)
+    {
+        (void)json_whole(value, &list[used].id);
+        list[used++].token = json_string(key);
+    }
     qsort(list, used, sizeof(*list), by_id);
     for (size_t i = 0; i < used; i++) {
         const json_t *text = list[i].token;

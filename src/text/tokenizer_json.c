@@ -7,6 +7,9 @@
 
 #include <string.h>
 
+/* What rows may be padded to, because it takes memory. */
+#define MAX_PADDING (1 << 20)
+
 /* What a JSON file is that is no tokenizer.json, for the message. */
 static const char *kind_of_json(const json_t *json)
 {
@@ -21,20 +24,21 @@ static const char *kind_of_json(const json_t *json)
     const char *key;
     json_t *value;
     size_t numbers = 0;
-    json_object_foreach((json_t *)(uintptr_t)json, key, value) numbers += json_is_integer(value);
+    json_object_foreach((json_t *)(uintptr_t)json, key, value) numbers += json_is_number(value);
     return numbers > 0 && numbers == json_object_size(json)
                ? "a vocab.json, which needs its merges.txt beside it"
                : "JSON without a \"model\"";
 }
 
-static pum_status read_length(const json_t *json, const char *where, const char *key,
-                              int32_t *out_length, struct fault *fault)
+/* A number within 0 to `most`. */
+static pum_status read_limited(const json_t *json, const char *where, const char *key, int32_t most,
+                               int32_t *out_number, struct fault *fault)
 {
-    int64_t length;
-    pum_status status = field_int(json, where, key, 0, &length, fault);
-    if (status == PUM_OK && length < 0)
-        status = fault_set(fault, PUM_E_FORMAT, "%s.%s is negative", where, key);
-    *out_length = length > INT32_MAX / 2 ? 0 : (int32_t)length;
+    int64_t number;
+    pum_status status = field_int(json, where, key, 0, &number, fault);
+    if (status == PUM_OK && (number < 0 || number > most))
+        status = fault_set(fault, PUM_E_FORMAT, "%s.%s is not within 0 to %d", where, key, most);
+    *out_number = status == PUM_OK ? (int32_t)number : 0;
     return status;
 }
 
@@ -56,9 +60,13 @@ static pum_status read_truncation(struct file_limits *limits, const json_t *json
     struct json_text strategy;
     if (json == NULL || json_is_null(json))
         return PUM_OK;
-    pum_status status = read_length(json, where, "max_length", &limits->options.max_length, fault);
-    if (status == PUM_OK)
-        status = read_side(json, where, &limits->options.cut_side, fault);
+    /* "Very large" lengths stand for none. */
+    const json_t *length = json_object_get(json, "max_length");
+    double most = json_number_value(length);
+    if (!json_is_number(length) || !(most >= 0))
+        return fault_set(fault, PUM_E_FORMAT, "truncation.max_length is no length");
+    limits->options.max_length = most < TOKEN_MAX_ID ? (int32_t)most : 0;
+    pum_status status = read_side(json, where, &limits->options.cut_side, fault);
     if (status == PUM_OK)
         status = field_text(json, where, "strategy", "LongestFirst", &strategy, fault);
     if (status != PUM_OK)
@@ -78,16 +86,17 @@ static pum_status read_padding(struct file_limits *limits, const json_t *json, s
     const json_t *strategy = json_object_get(json, "strategy");
     pum_status status = PUM_OK;
     if (json_is_object(strategy))
-        status = read_length(strategy, where, "Fixed", &limits->options.pad_to, fault);
-    if (status == PUM_OK)
         status =
-            read_length(json, where, "pad_to_multiple_of", &limits->options.pad_multiple, fault);
+            read_limited(strategy, where, "Fixed", MAX_PADDING, &limits->options.pad_to, fault);
+    if (status == PUM_OK)
+        status = read_limited(json, where, "pad_to_multiple_of", MAX_PADDING,
+                              &limits->options.pad_multiple, fault);
     if (status == PUM_OK)
         status = read_side(json, where, &limits->options.pad_side, fault);
     if (status == PUM_OK)
-        status = read_length(json, where, "pad_id", &limits->pad_id, fault);
+        status = read_limited(json, where, "pad_id", TOKEN_MAX_ID - 1, &limits->pad_id, fault);
     if (status == PUM_OK)
-        status = read_length(json, where, "pad_type_id", &limits->pad_type, fault);
+        status = read_limited(json, where, "pad_type_id", INT32_MAX, &limits->pad_type, fault);
     return status;
 }
 

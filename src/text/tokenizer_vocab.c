@@ -231,7 +231,7 @@ static pum_status find_family(const struct tokenizer *tokenizer, const char *fol
 static pum_status add_gpt2_parts(struct tokenizer *tokenizer, const struct tokenizer_files *files,
                                  struct fault *fault)
 {
-    bool prefix, begin;
+    bool prefix = false, begin = false;
     const char *text = special_or(files, "bos_token", "<|endoftext|>");
     static const char where[] = "tokenizer_config.json";
     struct token_template *form = &tokenizer->form;
@@ -269,7 +269,7 @@ static pum_status add_roberta_parts(struct tokenizer *tokenizer,
                                              {"mask_token", "<mask>"}};
     static const char where[] = "tokenizer_config.json";
     int32_t begin = -1, separator = -1;
-    bool prefix, trim;
+    bool prefix = false, trim = false;
     pum_status status = field_bool(files->config, where, "add_prefix_space", false, &prefix, fault);
     if (status == PUM_OK)
         status = field_bool(files->config, where, "trim_offsets", true, &trim, fault);

@@ -60,13 +60,24 @@ def body_attr(name, body):
     return block(1, name) + block(6, body) + number(20, 5)
 
 
-def graph(nodes, inputs, outputs):
+def int_attr(name, value):
+    return block(1, name) + number(3, value) + number(20, 2)
+
+
+def constant(name, dims, values):
+    """A TensorProto of floats, for the constants of a graph."""
+    return (b"".join(number(1, d) for d in dims) + number(2, FLOAT) + block(8, name) +
+            block(9, floats(*values)))
+
+
+def graph(nodes, inputs, outputs, constants=()):
     return (b"".join(block(1, n) for n in nodes) + block(2, "g") +
+            b"".join(block(5, c) for c in constants) +
             b"".join(block(11, i) for i in inputs) + b"".join(block(12, o) for o in outputs))
 
 
-def model(nodes, inputs, outputs, opset=13):
-    return (number(1, 8) + block(7, graph(nodes, inputs, outputs)) +
+def model(nodes, inputs, outputs, opset=13, constants=()):
+    return (number(1, 8) + block(7, graph(nodes, inputs, outputs, constants)) +
             block(8, block(1, "") + number(2, opset)))
 
 
@@ -94,12 +105,28 @@ def floats(*values):
     return struct.pack("<%df" % len(values), *values)
 
 
+def read_npy(data):
+    """(shape, values) of a float32 or int64 file."""
+    length = struct.unpack("<H", data[8:10])[0]
+    header = data[10:10 + length].decode()
+    shape = tuple(int(n) for n in header.split("(")[1].split(")")[0].split(",") if n.strip())
+    kind = "f" if "<f4" in header else "q"
+    body = data[10 + length:]
+    return shape, struct.unpack("<%d%s" % (len(body) // struct.calcsize(kind), kind), body)
+
+
 def png(width, height, rgb):
     """A picture of one colour."""
+    return png_of(width, height, bytes(rgb) * (width * height))
+
+
+def png_of(width, height, pixels):
+    """A picture of these RGB bytes; too few of them give a file that ends early."""
     def chunk(kind, data):
         return (struct.pack(">I", len(data)) + kind + data +
                 struct.pack(">I", zlib.crc32(kind + data)))
-    rows = (b"\0" + bytes(rgb) * width) * height
+    rows = b"".join(b"\0" + pixels[y * width * 3:(y + 1) * width * 3]
+                    for y in range(min(height, len(pixels) // (3 * width))))
     head = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
     return (b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", zlib.compress(rows)) +
             chunk(b"IEND", b""))

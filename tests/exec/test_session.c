@@ -309,6 +309,42 @@ static void constants_of_a_plan_stay_its_own(void **state)
     pum_session_destroy(&session);
 }
 
+/* int64 and int32 lie alike on the device, so the cast is an alias; on the host they do not. The
+ * result is an output, and what a step on the host (in double) works on. */
+static void casts_of_inputs(void **state)
+{
+    (void)state;
+    pum_graph *g;
+    test_must(pum_graph_create(context, &g));
+    pum_value x = pum_input(g, "x", PUM_DTYPE_I64, 1, (int64_t[]){PUM_DIM(g, "n")}), y, z;
+    pum_attr to_i32 = {.name = "to", .kind = PUM_ATTR_INT, .i = 6};
+    pum_attr to_f64 = {.name = "to", .kind = PUM_ATTR_INT, .i = 11};
+    test_must(pum_node(g, &(pum_node_params){.op = "Cast", .inputs = &x, .input_count = 1,
+                                             .attrs = &to_i32, .attr_count = 1}, &y));
+    test_must(pum_node(g, &(pum_node_params){.op = "Cast", .inputs = &y, .input_count = 1,
+                                             .attrs = &to_f64, .attr_count = 1}, &z));
+    pum_output(g, "y", y);
+    pum_output(g, "z", pum_op2(g, "Add", z, z));
+    test_must(pum_graph_finish(g));
+    pum_session *session;
+    test_must(pum_session_create(device, g, NULL, &session));
+    pum_graph_destroy(&g);
+    int64_t values[700];
+    for (int i = 0; i < 700; i++)
+        values[i] = i * 3 - 1000;
+    pum_tensor in = {PUM_DTYPE_I64, 1, {700}, values, sizeof values}, narrow, wide;
+    test_must(pum_session_set_input(session, 0, &in));
+    test_must(pum_session_run(session));
+    test_must(pum_session_get_output(session, 0, &narrow));
+    test_must(pum_session_get_output(session, 1, &wide));
+    assert_int_equal(narrow.dtype, PUM_DTYPE_I32);
+    for (int i = 0; i < 700; i++) {
+        assert_int_equal(((int32_t *)narrow.data)[i], i * 3 - 1000);
+        assert_true(((double *)wide.data)[i] == i * 6 - 2000);
+    }
+    pum_session_destroy(&session);
+}
+
 /* int64 that the device holds in 32 bits: a value beyond them is an error, and the next run works.
  */
 static void wide_integers_are_checked(void **state)
@@ -409,6 +445,7 @@ int main(void)
         cmocka_unit_test(host_steps_between_device_steps),
         cmocka_unit_test(odd_outputs),
         cmocka_unit_test(constants_of_a_plan_stay_its_own),
+        cmocka_unit_test(casts_of_inputs),
         cmocka_unit_test(wide_integers_are_checked),
         cmocka_unit_test(host_memory_runs_out_everywhere),
         cmocka_unit_test(device_memory_runs_out_everywhere),

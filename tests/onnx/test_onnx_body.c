@@ -155,8 +155,12 @@ static void test_if(void **state)
         }
     }
     pum_port_info info;
+    pum_graph_stats stats;
     assert_int_equal(pum_graph_get_output(graph, 0, &info), PUM_OK);
     assert_int_equal(info.dtype, PUM_DTYPE_F32);
+    pum_graph_get_stats(graph, &stats);
+    assert_int_equal(stats.node_count, 5);
+    assert_int_equal(stats.parameter_count, 2);
     pum_graph_destroy(&graph);
 }
 

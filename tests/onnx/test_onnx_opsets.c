@@ -172,6 +172,18 @@ static void test_inference_6(void **state)
     expect_y(F(3, 2));
 }
 
+static void test_recurrent_6(void **state)
+{
+    (void)state;
+    Onnx__NodeProto *node = begin(6, "RNN", "x w r");
+    maker_int(&m, node, "hidden_size", 1);
+    maker_int(&m, node, "output_sequence", 1);
+    maker_f32(&m, "x", 3, (int64_t[]){2, 1, 1}, V(0, 100));
+    maker_f32(&m, "w", 3, (int64_t[]){1, 1, 1}, V(1));
+    maker_f32(&m, "r", 3, (int64_t[]){1, 1, 1}, V(1));
+    expect_y(F(0, 1));
+}
+
 /* One slope a channel, whatever stands behind. */
 static void test_prelu_6(void **state)
 {
@@ -295,11 +307,17 @@ static void test_more_19(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_broadcast),     cmocka_unit_test(test_gemm_6),
-        cmocka_unit_test(test_attributes_1),  cmocka_unit_test(test_inference_6),
-        cmocka_unit_test(test_prelu_6),       cmocka_unit_test(test_reductions_18),
-        cmocka_unit_test(test_split_18),      cmocka_unit_test(test_pad_18),
-        cmocka_unit_test(test_group_norm_18), cmocka_unit_test(test_more_19),
+        cmocka_unit_test(test_broadcast),
+        cmocka_unit_test(test_gemm_6),
+        cmocka_unit_test(test_attributes_1),
+        cmocka_unit_test(test_inference_6),
+        cmocka_unit_test(test_recurrent_6),
+        cmocka_unit_test(test_prelu_6),
+        cmocka_unit_test(test_reductions_18),
+        cmocka_unit_test(test_split_18),
+        cmocka_unit_test(test_pad_18),
+        cmocka_unit_test(test_group_norm_18),
+        cmocka_unit_test(test_more_19),
     };
     return cmocka_run_group_tests(tests, make_context, end_context);
 }

@@ -40,6 +40,21 @@ static void products(void **state)
                   "i32[1]={100}", "", "f32[1,1]={113}");
 }
 
+static void convolutions(void **state)
+{
+    (void)state;
+    op_text_gives(OP_CONVINTEGER, "u8[1,1,3,3]={2,3,4,5,6,7,8,9,10} u8[1,1,2,2]={1,1,1,1} u8[]={1}",
+                  "", "i32[1,1,2,2]={12,16,24,28}");
+    /* Outside lies the zero point. */
+    op_text_gives(OP_CONVINTEGER, "u8[1,1,2]={12,14} i8[1,1,3]={1,2,3} u8[]={10} i8[]={1}",
+                  "pads=[1,1]", "i32[1,1,2]={10,4}");
+    op_text_gives(OP_CONVINTEGER, "u8[1,2,1]={3,5} i8[2,1,1]={2,7} u8[]={1} i8[2]={1,0}", "group=2",
+                  "i32[1,2,1]={2,28}");
+    op_text_gives(OP_QLINEARCONV,
+                  "u8[1,1,1]={12} f32[]={0.5} u8[]={10} i8[2,1,1]={3,-5} f32[2]={0.5,0.25} "
+                  "i8[2]={0,0} f32[]={0.5} u8[]={7} i32[2]={1,-1}", "", "u8[1,2,1]={11,4}");
+}
+
 static void errors(void **state)
 {
     (void)state;
@@ -50,6 +65,10 @@ static void errors(void **state)
     op_text_fails(OP_QLINEARMATMUL,
                   "u8[1,1] f32[] u8[] i8[1,2] f32[] i8[] f32[] i32[]", "", PUM_E_TYPE, "input 7");
     op_text_fails(OP_QGEMM, "u8[1,1,2] f32[] u8[] i8[2,1] f32[] i8[]", "", PUM_E_SHAPE, "2");
+    op_text_fails(OP_CONVINTEGER, "u8[1,2,3] f32[1,2,3]", "", PUM_E_TYPE, "input 1");
+    op_text_fails(OP_CONVINTEGER, "u8[1,2,3] i8[1,2,3] u8[2]", "", PUM_E_SHAPE, "expected 1");
+    op_text_fails(OP_QLINEARCONV, "u8[1,2,3] f32[] u8[] i8[4,2,3] f32[3] i8[] f32[] u8[]", "",
+                  PUM_E_SHAPE, "expected 1 or 4");
     op_text_fails(OP_MATMULINTEGERTOFLOAT, "u8[1,2] i8[2,1] f32[] f32[] - - i32[1]", "",
                   PUM_E_TYPE, "input 6");
 }
@@ -100,6 +119,25 @@ static void choice(void **state)
     assert_int_equal(low.status, PUM_E_UNSUPPORTED);
 }
 
+static void conv_choice(void **state)
+{
+    (void)state;
+    struct op_text_lowered low;
+    struct base_caps gpu = gpu_caps(BASE_CAP_BIT(REGISTERS) | BASE_CAP_BIT(DOT8));
+    op_text_lower(OP_CONVINTEGER, "u8[1,16,8,8] !i8[24,16,1,1]", "", &gpu, &low);
+    assert_string_equal(low.dispatches[1].row->name, "quant_product_dot8_i32");
+    op_text_lower(OP_CONVINTEGER, "u8[1,16,8,8] !i8[24,16,3,3]", "", &gpu, &low);
+    assert_string_equal(low.dispatches[1].row->name, "quant_conv_dot8_i32");
+    assert_int_equal(low.packs[1].bytes, 24 * 16 * 9);
+    /* Depthwise: taps four to a word, activations as they are. */
+    op_text_lower(OP_CONVINTEGER, "u8[1,16,8,8] !i8[16,1,3,3]", "group=16", &gpu, &low);
+    assert_int_equal(low.count, 1);
+    assert_string_equal(low.dispatches[0].row->name, "quant_conv_plain_i32");
+    assert_int_equal(low.packs[1].bytes, 16 * 12);
+    op_text_lower(OP_CONVINTEGER, "u8[1,16,8,8] i8[24,16,3,3]", "", &gpu, &low);
+    assert_int_equal(low.status, PUM_E_UNSUPPORTED);
+}
+
 /* Five rows of weights make two words a column, unsigned ones less 128, the zero point behind. */
 static void packs(void **state)
 {
@@ -133,7 +171,9 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(products),
+        cmocka_unit_test(convolutions),
         cmocka_unit_test(errors),
+        cmocka_unit_test(conv_choice),
         cmocka_unit_test(choice),
         cmocka_unit_test(packs),
     };

@@ -42,6 +42,36 @@ static void quantizes(void **state)
                   "u8[2]={0,0} f32[]={1} u8[]={0}");
 }
 
+static void elementwise(void **state)
+{
+    (void)state;
+    op_text_gives(OP_QLINEARADD,
+                  "u8[3]={10,20,255} f32[]={0.5} u8[]={10} u8[1]={6} f32[]={0.25} u8[]={2} "
+                  "f32[]={0.5} u8[]={1}", "", "u8[3]={3,13,248}");
+    op_text_gives(OP_QLINEARMUL,
+                  "i8[3]={-128,20,3} f32[]={0.5} i8[]={0} i8[3]={2,-2,1} f32[]={0.5} i8[]={0} "
+                  "f32[]={0.5} i8[]={1}", "", "i8[3]={-127,-19,2}");
+    op_text_gives(OP_QLINEARLEAKYRELU, "i8[3]={-10,0,10} f32[]={1} i8[]={0} f32[]={1} i8[]={5}",
+                  "alpha=0.5", "i8[3]={0,5,15}");
+    op_text_gives(OP_QLINEARSIGMOID, "u8[3]={0,128,255} f32[]={1} u8[]={128} f32[]={0.01}", "",
+                  "u8[3]={0,50,100}");
+    op_text_gives(OP_QLINEARGLOBALAVERAGEPOOL, "u8[1,1,4]={1,2,3,6} f32[]={1} - f32[]={0.5}", "",
+                  "u8[1,1,1]={6}");
+    op_text_gives(OP_QLINEARAVERAGEPOOL, "u8[1,1,3]={1,3,6} f32[]={1} u8[]={1} f32[]={1} u8[]={1}",
+                  "kernel_shape=[2]", "u8[1,1,2]={2,4}");
+    op_text_gives(OP_QLINEARSOFTMAX, "u8[1,2]={7,7} f32[]={0.1} - f32[]={0.00390625} u8[]={0}", "",
+                  "u8[1,2]={128,128}");
+    op_text_gives(OP_QLINEARSOFTMAX,
+                  "i8[1,2]={-128,127} f32[]={1} - f32[]={0.00390625} i8[]={-128}", "",
+                  "i8[1,2]={-128,127}");
+    op_text_fails(OP_QLINEARADD, "u8[2] f32[] u8[] i8[2] f32[] - f32[]", "", PUM_E_TYPE, "input 3");
+    op_text_fails(OP_QLINEARADD, "u8[2] f32[] u8[] u8[3] f32[] - f32[]", "", PUM_E_SHAPE, "");
+    op_text_fails(OP_QLINEARADD, "u8[2] f32[] u8[]", "", PUM_E_ARGUMENT, "at least 7");
+    op_text_fails(OP_QLINEARSIGMOID, "u8[2] f32[2] - f32[]", "", PUM_E_SHAPE, "2 scales");
+    op_text_fails(OP_QLINEARGLOBALAVERAGEPOOL, "u8[2,3,4] f32[] - f32[]", "channels_last=1",
+                  PUM_E_UNSUPPORTED, "channels_last");
+}
+
 static void errors(void **state)
 {
     (void)state;
@@ -87,6 +117,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(quantizes),
+        cmocka_unit_test(elementwise),
         cmocka_unit_test(errors),
         cmocka_unit_test(lowering),
     };

@@ -290,7 +290,7 @@ PUM_API void pum_output_declare(pum_graph *graph, int32_t index, pum_dtype dtype
 /* Name of a symbolic dimension. Errors: none; "?" if unknown. Threads: Safe when finished. */
 PUM_API const char *pum_graph_symbol_name(const pum_graph *graph, int64_t dim);
 
-/* Totals of a graph, for `pumice info`. */
+/* Totals of a graph and the bodies in it, for `pumice info`. */
 typedef struct pum_graph_stats {
     int32_t node_count;
     uint64_t parameter_count;  /* elements of constants of rank >= 1 that nodes use */
@@ -298,7 +298,7 @@ typedef struct pum_graph_stats {
 } pum_graph_stats;
 /* Counts. Errors: none. Threads: Safe when finished. */
 PUM_API void pum_graph_get_stats(const pum_graph *graph, pum_graph_stats *out_stats);
-/* Calls `report` once for each kind of operator in use, in order of first use.
+/* Calls `report` once for each kind of operator in use, in bodies too, in order of first use.
  * Errors: none. Threads: Safe when finished. */
 PUM_API void pum_graph_each_op(const pum_graph *graph,
                                void (*report)(void *user, const char *op, int32_t count),
