@@ -103,25 +103,23 @@ static pum_status pack(const int64_t values[WINDOW_MAX_AXES], const char *name, 
     return PUM_OK;
 }
 
-static pum_status fill_push(const struct lower_call *call, const struct conv *conv,
-                            struct push_conv *push)
+pum_status conv_fill_push(const struct conv *conv, struct push_conv *out_push)
 {
     const struct window *w = &conv->window;
-    *push = (struct push_conv){.in_d = (uint32_t)w->in[0],
-                               .in_h = (uint32_t)w->in[1],
-                               .in_w = (uint32_t)w->in[2],
-                               .out_d = (uint32_t)w->out[0],
-                               .out_h = (uint32_t)w->out[1],
-                               .out_w = (uint32_t)w->out[2],
-                               .group_in = (uint32_t)conv->group_in,
-                               .group_out = (uint32_t)conv->group_out,
-                               .groups = (uint32_t)conv->groups,
-                               .batch = (uint32_t)conv->batch,
-                               .has_bias = has_bias(call)};
-    PUM_TRY(pack(w->kernel, "a kernel", &push->kernel));
-    PUM_TRY(pack(w->stride, "strides", &push->stride));
-    PUM_TRY(pack(w->dilation, "dilations", &push->dilation));
-    return pack(w->begin, "pads", &push->pad);
+    *out_push = (struct push_conv){.in_d = (uint32_t)w->in[0],
+                                   .in_h = (uint32_t)w->in[1],
+                                   .in_w = (uint32_t)w->in[2],
+                                   .out_d = (uint32_t)w->out[0],
+                                   .out_h = (uint32_t)w->out[1],
+                                   .out_w = (uint32_t)w->out[2],
+                                   .group_in = (uint32_t)conv->group_in,
+                                   .group_out = (uint32_t)conv->group_out,
+                                   .groups = (uint32_t)conv->groups,
+                                   .batch = (uint32_t)conv->batch};
+    PUM_TRY(pack(w->kernel, "a kernel", &out_push->kernel));
+    PUM_TRY(pack(w->stride, "strides", &out_push->stride));
+    PUM_TRY(pack(w->dilation, "dilations", &out_push->dilation));
+    return pack(w->begin, "pads", &out_push->pad);
 }
 
 /* Channels that a workgroup of a direct kernel computes, at most the row's default. Without lanes
@@ -179,7 +177,8 @@ static pum_status emit(const struct lower_call *call, const struct conv *conv,
     const struct lower_value *x = &call->inputs[0], *y = &call->outputs[0];
     struct lower_dispatch dispatch;
     struct push_conv push;
-    PUM_TRY(fill_push(call, conv, &push));
+    PUM_TRY(conv_fill_push(conv, &push));
+    push.has_bias = has_bias(call);
     PUM_TRY(lower_begin(call, launch->family, x->store, launch->numbers, launch->number_count,
                         &dispatch));
     if (first < 0) {
