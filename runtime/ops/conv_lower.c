@@ -48,6 +48,9 @@ static bool all_are(const int64_t values[WINDOW_MAX_AXES], int64_t value)
 
 /* --- Matrix products -------------------------------------------------------------------------- */
 
+/* Planes of fewer pixels leave most of a tile empty, unless all images share it. */
+#define FULL_PLANE 32
+
 /* Fills in the product that this convolution is; false if it is none. */
 static bool as_product(const struct lower_call *call, const struct conv *conv,
                        struct matmul_problem *problem)
@@ -57,7 +60,8 @@ static bool as_product(const struct lower_call *call, const struct conv *conv,
     bool covers = unpadded && conv->out_plane == 1 && all_are(w->dilation, 1);
     for (int32_t i = 0; i < WINDOW_MAX_AXES; i++)
         covers = covers && w->kernel[i] == w->in[i];
-    if (!covers && !(unpadded && conv->taps == 1 && all_are(w->stride, 1)))
+    bool shared = conv->batch > 1 && conv->out_plane < FULL_PLANE; /* better by windows */
+    if (!covers && (shared || !unpadded || conv->taps != 1 || !all_are(w->stride, 1)))
         return false;
     *problem = (struct matmul_problem){.k = conv->group_in * conv->taps,
                                        .a_div = 1,
@@ -236,10 +240,12 @@ static pum_status launch_all(const struct lower_call *call, const struct conv *c
     return PUM_OK;
 }
 
-/* What conv_depthwise.comp takes. */
+/* What conv_depthwise.comp takes and is quick with: it shares out the blocks of a plane. */
 static bool is_depthwise(const struct conv *conv, bool flat)
 {
     const struct window *w = &conv->window;
+    if (conv->batch > 1 && conv->out_plane < FULL_PLANE)
+        return false;
     return conv->group_in == 1 && conv->groups > 1 && flat && all_are(w->dilation, 1) &&
            (w->kernel[2] == 3 || w->kernel[2] == 5 || w->kernel[2] == 7) && w->stride[2] <= 2;
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
  * identities.c - drops operators that give back their input: x*1, x+0, x-0, x/1, pow(x,1), and
- * reshapes, transposes and casts to what is there already. Works on inferred shapes.
+ * reshapes, transposes and casts to what is there already; squares written as powers become
+ * products. Works on inferred shapes.
  * Tests: tests/passes/test_fuse.c.
  */
 #include "passes/match.h"
@@ -95,4 +96,26 @@ pum_status pass_drop_identities(struct pum_graph *graph)
     }
     match_end(&match);
     return graph_prune(graph);
+}
+
+pum_status pass_square_powers(struct pum_graph *graph)
+{
+    struct match match;
+    PUM_TRY(match_begin(&match, graph));
+    pum_status status = PUM_OK;
+    for (int32_t i = 0; i < graph->node_count && status == PUM_OK; i++) {
+        const struct graph_node *node = &graph->nodes[i];
+        double exponent;
+        if (node->op != OP_POW || node->chain || !match_scalar(&match, node->inputs[1], &exponent) ||
+            exponent != 2)
+            continue;
+        /* Of one element: the exponent's rank may be the result's. */
+        const struct tensor_desc *x = match_desc(&match, node->inputs[0]);
+        if (!shape_equal(&x->shape, &match_desc(&match, node->outputs[0])->shape))
+            continue;
+        const int32_t inputs[2] = {node->inputs[0], node->inputs[0]};
+        status = match_rewrite(&match, i, OP_MUL, inputs, 2, NULL, 0, "Pow");
+    }
+    match_end(&match);
+    return status;
 }

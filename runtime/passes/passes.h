@@ -46,6 +46,8 @@ pum_status pass_expand_einsum(struct pum_graph *graph);
 pum_status pass_expand_signal(struct pum_graph *graph);
 /* x*1, x+0, x-0, x/1, pow(x,1) and reshapes to the same shape. */
 pum_status pass_drop_identities(struct pum_graph *graph);
+/* x^2 as x*x: a product is much quicker than a power. After those that look for powers. */
+pum_status pass_square_powers(struct pum_graph *graph);
 /* Products of x with a gate of x: GELU (erf, tanh), SiLU, hard swish. */
 pum_status pass_fuse_gates(struct pum_graph *graph);
 /* Layer norm, RMS norm and softmax written out. */

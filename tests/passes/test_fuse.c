@@ -66,6 +66,16 @@ static void gelu_tanh_form(void **state)
     expect(pass_check(&g, y), OP_GELU, 1, 1);
 }
 
+static void squares_are_products(void **state)
+{
+    (void)state;
+    pum_value x;
+    pum_graph *g = pass_graph(DIMS(2, 7), &x);
+    expect(pass_check(&g, pum_op2(g, "Pow", x, scalar(g, 2))), OP_MUL, 1, 1);
+    g = pass_graph(DIMS(2, 7), &x);
+    expect(pass_check(&g, pum_op2(g, "Pow", x, scalar(g, 3))), OP_POW, 1, 1);
+}
+
 static pum_value relu6_gate(pum_graph *g, pum_value x)
 {
     pum_value out, inputs[3] = {pum_add(g, x, scalar(g, 3)), scalar(g, 0), scalar(g, 6)};
@@ -352,6 +362,7 @@ int main(void)
         cmocka_unit_test(gelu_erf_forms),
         cmocka_unit_test(gelu_tanh_form),
         cmocka_unit_test(hard_swish_forms),
+        cmocka_unit_test(squares_are_products),
         cmocka_unit_test(silu_with_a_neutral_factor),
         cmocka_unit_test(near_misses_stay),
         cmocka_unit_test(layer_norm_forms),
