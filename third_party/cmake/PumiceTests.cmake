@@ -3,8 +3,8 @@
 # tests/ROOM/test_THING.c is one program and one ctest test, labelled ROOM. Other .c files of a
 # room's folder are shared by its tests, those of tests/support/ by all. Tests see the library's
 # internals (pumice_internal); those of the rooms of src/ (image, audio, hf, arch, cli) see these
-# too. Exit status 77: skipped, with a reason printed. tests/tools/ and tests/build/ are scripts and
-# are listed at the end.
+# too, and tests/models (whole networks). Exit status 77: skipped, with a reason printed.
+# tests/tools/ and tests/build/ are scripts and are listed at the end.
 
 function(pumice_test_options target)
     target_include_directories(${target} PRIVATE
@@ -47,7 +47,7 @@ foreach(source IN LISTS test_sources)
     set_target_properties(${name} PROPERTIES
         RUNTIME_OUTPUT_DIRECTORY "${PROJECT_BINARY_DIR}/tests")
     set(libraries ${room_library} pumice_test_support)
-    if(room MATCHES "^(cli|image|audio|system|hf|text|arch)$")
+    if(room MATCHES "^(cli|image|audio|system|hf|text|arch|models)$")
         list(APPEND libraries pumice_top)
     endif()
     foreach(library IN LISTS libraries)
