@@ -70,6 +70,8 @@ int32_t detect_suppress(struct detect_box *boxes, int32_t count, float overlap, 
                         int32_t most)
 {
     int32_t kept = 0;
+    if (count == 0) /* there may be no list at all */
+        return 0;
     qsort(boxes, (size_t)count, sizeof(*boxes), by_score);
     for (int32_t i = 0; i < count && kept < most; i++) {
         bool good = true;

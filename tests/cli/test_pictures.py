@@ -274,6 +274,13 @@ class Similarity(CliTest):
             self.assertAlmostEqual(entry["probability"], share, places=5)
         for image in told:
             self.assertAlmostEqual(sum(t["probability"] for t in image["texts"]), 1, places=5)
+        many = json.loads(self.works("similarity", clip, *[self.path("p.png"),
+                                                           self.path("q.png")] * 10, "--text",
+                                     "a cat", "--text", "a red dog", "--json").out)["images"]
+        self.assertEqual(len(many), 20)
+        for index, image in enumerate(many):
+            for entry, want in zip(image["texts"], told[index % 2]["texts"]):
+                self.assertAlmostEqual(entry["logit"], want["logit"], places=4)
         text = self.works(*args).out
         self.assertIn("probability", text)
         self.assertIn("a red dog", text)

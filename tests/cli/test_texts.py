@@ -141,10 +141,12 @@ class Embed(CliTest):
         for name in ("vocab.txt", "tokenizer_config.json"):
             shutil.copy(os.path.join(FOLDERS, "bert", name), self.path(name))
         ids, _ = padded("bert")
-        told = json.loads(self.works("embed", self.path("model.onnx"), *TEXTS, "--json").out)
-        for row, text in enumerate(told["texts"]):
-            rows = [TABLE[i] for i in ids[row][:len(TOKENS[row])]]
-            self.close(text["embedding"], [sum(c) / len(rows) for c in zip(*rows)])
+        for batch in ("1", "2", "16"):
+            told = json.loads(self.works("embed", self.path("model.onnx"), *TEXTS, "--json",
+                                         "--batch", batch).out)
+            for row, text in enumerate(told["texts"]):
+                rows = [TABLE[i] for i in ids[row][:len(TOKENS[row])]]
+                self.close(text["embedding"], [sum(c) / len(rows) for c in zip(*rows)])
         told = json.loads(self.works("embed", self.path("model.onnx"), *TEXTS, "--json",
                                      "--pooling", "max", "--normalize").out)
         for row, text in enumerate(told["texts"]):
