@@ -27,8 +27,8 @@ class Words(CliTest):
 
     def test_help(self):
         overview = self.works("--help").out
-        for name in ("devices", "info", "run", "ocr", "verify", "explain", "kernels", "ops", "embed",
-                     "classify", "detect", "similarity"):
+        for name in ("devices", "info", "run", "ocr", "verify", "explain", "kernels", "ops",
+                     "embed", "classify", "detect", "similarity"):
             self.assertIn(name, overview)
             text = self.works(name, "--help", env=NO_DRIVER).out
             self.assertIn("Usage: pumice " + name, text)
