@@ -6,6 +6,7 @@
 
 #include "char_class.h"
 #include "json_read.h"
+#include "unicode_form.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -16,6 +17,7 @@
 static void free_step(struct normal_step *step)
 {
     pattern_free(step->pattern);
+    charsmap_free(step->charsmap);
     free(step->text);
 }
 
@@ -126,6 +128,17 @@ static pum_status read_prepend(struct normalizer *normalizer, const json_t *json
     return status == PUM_OK ? normalizer_add(normalizer, step, fault) : status;
 }
 
+static pum_status read_charsmap(struct normalizer *normalizer, const json_t *json,
+                                struct fault *fault)
+{
+    struct normal_step step = {.kind = NORMAL_CHARSMAP};
+    struct json_text text;
+    pum_status status = field_text(json, "normalizer", "precompiled_charsmap", "", &text, fault);
+    if (status == PUM_OK)
+        status = charsmap_read(text.bytes, text.size, &step.charsmap, fault);
+    return status == PUM_OK ? normalizer_add(normalizer, step, fault) : status;
+}
+
 /* Components without fields. */
 static const struct {
     const char *name;
@@ -146,7 +159,7 @@ static const struct {
     pum_status (*read)(struct normalizer *normalizer, const json_t *json, struct fault *fault);
 } read_steps[] = {
     {"BertNormalizer", read_bert}, {"Bert", read_bert},       {"Strip", read_strip},
-    {"Replace", read_replace},     {"Prepend", read_prepend},
+    {"Replace", read_replace},     {"Prepend", read_prepend}, {"Precompiled", read_charsmap},
 };
 
 static pum_status read_nested(struct normalizer *normalizer, const json_t *json, int depth,
@@ -314,6 +327,8 @@ static pum_status run_step(struct text_work *work, const struct text_piece *piec
         return strip(work, piece, step);
     case NORMAL_REPLACE:
         return replace(work, piece, step);
+    case NORMAL_CHARSMAP:
+        return charsmap_run(work, piece, step->charsmap);
     case NORMAL_PREPEND:
         return prepend(work, piece, step);
     default:

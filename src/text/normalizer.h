@@ -7,6 +7,7 @@
 #ifndef PUM_SRC_TEXT_NORMALIZER_H
 #define PUM_SRC_TEXT_NORMALIZER_H
 
+#include "charsmap.h"
 #include "pattern.h"
 
 enum normal_kind {
@@ -19,6 +20,7 @@ enum normal_kind {
     NORMAL_REPLACE,
     NORMAL_PREPEND,
     NORMAL_BYTE_LEVEL, /* bytes to GPT-2's letters */
+    NORMAL_CHARSMAP,   /* SentencePiece's compiled map */
     NORMAL_NMT         /* SentencePiece's cleaning */
 };
 
@@ -30,6 +32,7 @@ struct normal_step {
     struct pattern *pattern;
     char *text; /* put in or before */
     size_t text_bytes;
+    struct charsmap *charsmap;
 };
 
 struct normalizer {
@@ -49,10 +52,6 @@ void normalizer_free(struct normalizer *normalizer);
 
 /* Rewrites all pieces of text. */
 pum_status normalizer_run(const struct normalizer *normalizer, struct text_work *work);
-
-/* A Unicode normal form of one piece: unicode_form.c. */
-pum_status unicode_form(struct text_work *work, const struct text_piece *piece, bool compose,
-                        bool compatible);
 
 /* GPT-2's letter for a byte, 0x21 to 0x143, and the byte of a letter (-1: it is none). */
 uint32_t byte_letter(unsigned char byte);

@@ -91,10 +91,8 @@ enum token_result token_table_add(struct token_table *table, const char *bytes, 
     if (slot == table->slot_count)
         return TOKEN_COLLIDES;
     if (table->slots[slot] != 0) {
-        uint32_t entry = table->slots[slot] - 1, old = (uint32_t)table->entries[entry].id;
-        if (table->by_id[old] == entry + 1)
-            table->by_id[old] = 0;
-        table->entries[entry].id = id;
+        uint32_t entry = table->slots[slot] - 1;
+        table->entries[entry].id = id; /* the old id keeps its spelling */
         return name_id(table, id, entry);
     }
     if (!array_reserve((void **)&table->entries, &table->entry_room, (size_t)table->count + 1,

@@ -3,32 +3,27 @@
  * unicode_form.c - NFC, NFD, NFKC and NFKD of a piece of text, with the origin of every byte: which
  * is why utf8proc is asked for single decompositions and compositions only. The order of marks and
  * what blocks a composition are Unicode's (UAX #15); where marks change places, an origin belongs
- * to the place, as in the reference. See normalizer.h.
+ * to the place, as in the reference. See unicode_form.h.
  */
-#include "normalizer.h"
+#include "unicode_form.h"
 
 #include <stdlib.h>
 #include <string.h>
 #include <utf8proc.h>
-
-/* A character of the new text. `change`: 1 if it was added behind the one before, 0 if it stands in
- * the place of one, -n if it stands for n more. */
-struct formed {
-    uint32_t c;
-    int32_t change;
-    uint8_t class;
-};
-
-struct formed_list {
-    struct formed *items;
-    size_t count, room;
-};
 
 #define MAX_DECOMPOSED 32 /* the longest is 18: U+FDFA */
 
 static uint8_t combining_class(uint32_t c)
 {
     return c < 0x300 ? 0 : (uint8_t)utf8proc_get_property((utf8proc_int32_t)c)->combining_class;
+}
+
+pum_status formed_add(struct text_work *work, struct formed_list *list, uint32_t c, int32_t change)
+{
+    if (!array_reserve((void **)&list->items, &list->room, list->count + 1, sizeof(*list->items)))
+        return text_no_memory(work);
+    list->items[list->count++] = (struct formed){c, change, 0};
+    return PUM_OK;
 }
 
 /* Marks behind a starter in the order of their classes; equal ones stay as they are. Longer runs
@@ -133,8 +128,7 @@ static void compose(struct formed_list *list)
     list->count = count;
 }
 
-/* Writes the characters and gives each its origin. */
-static pum_status place(struct text_work *work, const struct text_piece *piece,
+pum_status formed_place(struct text_work *work, const struct text_piece *piece,
                         const struct formed_list *list)
 {
     pum_status status = PUM_OK;
@@ -168,7 +162,7 @@ pum_status unicode_form(struct text_work *work, const struct text_piece *piece, 
     if (status == PUM_OK && compose_too)
         compose(&list);
     if (status == PUM_OK)
-        status = place(work, piece, &list);
+        status = formed_place(work, piece, &list);
     free(list.items);
     return status;
 }

@@ -53,6 +53,9 @@ static void test_odd_tokens(void **state)
     assert_int_equal(token_table_add(&table, "a", 1, 7), TOKEN_OK); /* a new id */
     assert_int_equal(token_table_find(&table, "a", 1), 7);
     assert_int_equal(table.count, 3);
+    assert_int_equal(token_table_add(&table, "", 0, 4), TOKEN_OK);
+    assert_non_null(token_table_entry(&table, 3)); /* the old id still has its spelling */
+    assert_int_equal(token_table_find(&table, "", 0), 4);
     /* Two parts, as a prefix and a piece of a word. */
     uint64_t hash = token_hash(token_hash(TOKEN_HASH_START, "a\0", 2), "b", 1);
     assert_int_equal(token_table_find_hashed(&table, hash, "a\0", 2, "b", 1), 5);
