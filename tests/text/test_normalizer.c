@@ -185,6 +185,80 @@ static void test_other_steps(void **state)
                         "e\xcc\x81");
 }
 
+/* Reads a map from its bytes, whose count is a multiple of 3. */
+static pum_status read_map(const unsigned char *bytes, size_t size, struct charsmap **out_map)
+{
+    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    char text[1024];
+    size_t count = 0;
+    uint32_t bits = 0;
+    fault_clear(&fault);
+    for (size_t i = 0; i < size; i++) {
+        bits = bits << 8 | bytes[i];
+        if (i % 3 == 2)
+            for (int k = 18; k >= 0; k -= 6)
+                text[count++] = digits[bits >> k & 63];
+    }
+    return charsmap_read(text, count, out_map, &fault);
+}
+
+/* One piece through a map. */
+static const char *mapped(const struct charsmap *map, const char *text)
+{
+    static char out[256];
+    struct text_work work = {.fault = &fault};
+    fault_clear(&fault);
+    if (text_begin(&work, text, strlen(text)) != PUM_OK ||
+        text_rewrite(&work, charsmap_run, map) != PUM_OK)
+        fail_msg("%s", fault.text);
+    print_work(&work, out, sizeof(out));
+    text_work_free(&work);
+    return out;
+}
+
+static void test_charsmap(void **state)
+{
+    (void)state;
+    /* Units: the root, whose children lie at 4 ^ byte: 'A' is 0x45; its value lies at 0x45 ^ 0x44.
+     * 81 units, then the texts; the last bytes make the size a multiple of 3. */
+    unsigned char bytes[4 + 81 * 4 + 8] = {0};
+    struct charsmap *map;
+    size_t size = sizeof(bytes);
+    assert_int_equal(size % 3, 0);
+    bytes[0] = 81 * 4 & 255;
+    bytes[1] = 81 * 4 >> 8;
+    bytes[4 + 1] = 4 << 2;                         /* distance 4, in bits 10 and up */
+    bytes[4 + 0x45 * 4] = 'A';                     /* the label */
+    bytes[4 + 0x45 * 4 + 1] = 1;                   /* a value */
+    bytes[4 + 0x45 * 4 + 1] |= (0x44 << 2) & 0xff; /* distance 0x44 */
+    bytes[4 + 0x45 * 4 + 2] = 0x44 >> 6;
+    bytes[4 + 1 * 4 + 3] = 0x80;
+    memcpy(bytes + 4 + 81 * 4, "xyz\0\xc3\xa9\0", 7);
+    assert_int_equal(read_map(bytes, size, &map), PUM_OK);
+    assert_string_equal(mapped(map, "aAAb"), "axyzxyzb");
+    assert_string_equal(mapped(map, "A\xcc\x81"), "xyz"); /* seen as one with its mark */
+    assert_string_equal(mapped(map, "b\xf0\x9f\x98\x80"), "b\xf0\x9f\x98\x80");
+    charsmap_free(map);
+    bytes[4 + 1 * 4] = 5; /* a value that points into a character */
+    assert_int_equal(read_map(bytes, size, &map), PUM_OK);
+    assert_string_equal(mapped(map, "A"), "A");
+    charsmap_free(map);
+    bytes[4 + 1 * 4 + 1] = 0xff; /* beyond the texts */
+    assert_int_equal(read_map(bytes, size, &map), PUM_OK);
+    assert_string_equal(mapped(map, "A"), "A");
+    charsmap_free(map);
+    bytes[4 + 0x45 * 4 + 2] = 0xff; /* beyond the trie */
+    assert_int_equal(read_map(bytes, size, &map), PUM_OK);
+    assert_string_equal(mapped(map, "A"), "A");
+    charsmap_free(map);
+    bytes[1] = 0xff; /* a trie that is longer than all */
+    assert_int_equal(read_map(bytes, size, &map), PUM_E_FORMAT);
+    assert_null(map);
+    assert_int_equal(charsmap_read("!!!!", 4, &map, &fault), PUM_E_FORMAT);
+    assert_int_equal(charsmap_read("", 0, &map, &fault), PUM_E_FORMAT);
+    assert_int_equal(charsmap_read("AAAAA", 5, &map, &fault), PUM_E_FORMAT);
+}
+
 static void test_letters(void **state)
 {
     (void)state;
@@ -265,10 +339,11 @@ static void test_metaspace(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_forms),      cmocka_unit_test(test_many_marks),
-        cmocka_unit_test(test_bert),       cmocka_unit_test(test_other_steps),
-        cmocka_unit_test(test_letters),    cmocka_unit_test(test_cuts),
-        cmocka_unit_test(test_byte_level), cmocka_unit_test(test_metaspace),
+        cmocka_unit_test(test_forms),     cmocka_unit_test(test_many_marks),
+        cmocka_unit_test(test_bert),      cmocka_unit_test(test_other_steps),
+        cmocka_unit_test(test_charsmap),  cmocka_unit_test(test_letters),
+        cmocka_unit_test(test_cuts),      cmocka_unit_test(test_byte_level),
+        cmocka_unit_test(test_metaspace),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

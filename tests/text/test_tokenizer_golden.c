@@ -257,7 +257,7 @@ static void test_samples(void **state)
     }
     tokenizer_free(&tokenizer);
     free(data);
-    assert_true(tried >= 9 * 33);
+    assert_true(tried >= 10 * 33);
     assert_int_equal(wrong, 0);
 }
 

@@ -15,6 +15,7 @@ import {
     mergesFile,
     smallBert,
 } from './vocabularies.mjs';
+import { makeCharsmap } from './charsmap.mjs';
 
 const special = (id, content, flags = {}) => ({
     id,
@@ -398,6 +399,33 @@ function unigram(tokens) {
     });
 }
 
+/** As XLM-R and T5: SentencePiece's compiled map, blanks away, then unigrams. */
+function precompiled(tokens) {
+    const base = unigram(tokens.slice(0, 2600));
+    return {
+        ...base,
+        normalizer: {
+            type: 'Sequence',
+            normalizers: [
+                { type: 'Precompiled', precompiled_charsmap: makeCharsmap() },
+                { type: 'Replace', pattern: { Regex: ' {2,}' }, content: ' ' },
+            ],
+        },
+        pre_tokenizer: {
+            type: 'Sequence',
+            pretokenizers: [
+                { type: 'WhitespaceSplit' },
+                {
+                    type: 'Metaspace',
+                    replacement: '▁',
+                    add_prefix_space: true,
+                    prepend_scheme: 'always',
+                },
+            ],
+        },
+    };
+}
+
 /** name, whether it is a small one, the reference's file, Pumice's files. */
 export function makeConfigs(modules) {
     const bertTokens = bertVocabulary(modules);
@@ -454,6 +482,7 @@ export function makeConfigs(modules) {
         json('qwen_small', qwen(gpt2All.slice(0, 1000))),
         json('words_small', words(bertTokens)),
         json('unigram_small', unigram(small)),
+        json('precompiled_small', precompiled(small)),
         whole('bert', bert(bertTokens)),
         whole('gpt2', gpt2(gpt2Vocabulary(modules), gpt2All)),
         whole('clip', clip(mergedVocabulary(clipAll, clipSpecial, '</w>'), clipAll)),

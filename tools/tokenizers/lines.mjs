@@ -445,7 +445,8 @@ const known = new Set(
     ),
 );
 
-function isKnown(c) {
+/** Whether lines may hold the character. */
+export function anyKnown(c) {
     const code = c.codePointAt(0);
     return (
         code < 0x500 ||
@@ -464,7 +465,7 @@ function brokenLine() {
         else bytes.splice(at, 0, random(256));
     }
     bytes = bytes.slice(0, 300);
-    return [...readLine(bytes)].every(isKnown) ? bytes : brokenLine();
+    return [...readLine(bytes)].every(anyKnown) ? bytes : brokenLine();
 }
 
 function longLine(index) {
