@@ -35,6 +35,7 @@ const struct op_case op_cases[] = {
 #include "ops/cases_quantize.inc"
 #include "ops/cases_loss.inc"
 #include "ops/cases_einsum.inc"
+#include "ops/cases_nbits.inc"
 #include "ops/cases_select.inc"
 #include "ops/cases_string.inc"
 #include "ops/cases_vision.inc"

@@ -194,6 +194,7 @@ static const struct onnx_op default_ops[] = {
     {"Shrink", "bias:f lambd:f", NULL, NULL},
     {"Sigmoid", "", NULL, NULL},
     {"Sign", "", NULL, NULL},
+    {"SimplifiedLayerNormalization", "axis:i epsilon:f stash_type:i", NULL, onnx_up_rms_norm},
     {"Sin", "", NULL, NULL},
     {"Sinh", "", NULL, NULL},
     {"Size", "", NULL, NULL},
@@ -235,15 +236,39 @@ static const struct onnx_op default_ops[] = {
 
 /* ONNX Runtime's own domain, as its optimizer and many exporters write it. */
 static const struct onnx_op microsoft_ops[] = {
+    {"Attention",
+     "do_rotary:i mask_filter_value:f num_heads:i past_present_share_buffer:i "
+     "qkv_hidden_sizes:I rotary_embedding_dim:i scale:f unidirectional:i",
+     NULL, onnx_up_attention},
+    {"BiasAdd", "", NULL, onnx_up_bias_add},
     {"BiasGelu", "", NULL, onnx_up_bias_gelu},
+    {"BiasSplitGelu", "", NULL, onnx_up_bias_split_gelu},
     {"DequantizeLinear", "axis:i block_size:i", NULL, NULL},
     {"DynamicQuantizeMatMul", "", NULL, onnx_up_dynamic_quantize_matmul},
+    {"EmbedLayerNormalization", "epsilon:f mask_index_type:i", NULL, onnx_up_embed_layer_norm},
     {"FastGelu", "", NULL, onnx_up_fast_gelu},
+    {"FusedConv", CONV "activation:s activation_params:F", NULL, onnx_up_fused_conv},
+    {"FusedGemm",
+     "activation:s activation_alpha:f activation_beta:f activation_gamma:f alpha:f beta:f "
+     "transA:i transB:i",
+     NULL, onnx_up_fused_gemm},
     {"FusedMatMul", "alpha:f transA:i transB:i transBatchA:i transBatchB:i", NULL,
      onnx_up_fused_matmul},
     {"Gelu", "", NULL, NULL},
+    {"GemmFastGelu", "", NULL, onnx_up_gemm_fast_gelu},
+    {"GridSample", "align_corners:i mode:s padding_mode:s", NULL, NULL},
+    {"GroupQueryAttention",
+     "do_rotary:i kv_num_heads:i local_window_size:i num_heads:i rotary_interleaved:i "
+     "scale:f smooth_softmax:i softcap:f",
+     NULL, onnx_up_group_query_attention},
     {"LayerNormalization", "axis:i epsilon:f stash_type:i", NULL, onnx_up_layer_norm},
     {"MatMulIntegerToFloat", "", NULL, NULL},
+    {"MatMulNBits",
+     "K:i N:i accuracy_level:i bits:i block_size:i weight_prepacked:i",
+     NULL, onnx_up_matmul_nbits},
+    {"MultiHeadAttention",
+     "mask_filter_value:f num_heads:i scale:f unidirectional:i",
+     NULL, onnx_up_multi_head_attention},
     {"QGemm", "alpha:f transA:i transB:i", NULL, NULL},
     {"QLinearAdd", "", NULL, NULL},
     {"QLinearAveragePool", POOL "channels_last:i count_include_pad:i", NULL, NULL},
@@ -255,6 +280,14 @@ static const struct onnx_op microsoft_ops[] = {
     {"QLinearSoftmax", "axis:i opset:i", NULL, NULL},
     {"QuantizeLinear", "axis:i block_size:i output_dtype:i saturate:i", NULL, NULL},
     {"QuickGelu", "alpha:f", NULL, onnx_up_quick_gelu},
+    {"RotaryEmbedding",
+     "interleaved:i is_packed_batching:i num_heads:i rotary_embedding_dim:i scale:f",
+     NULL, onnx_up_rotary_embedding},
+    {"SimplifiedLayerNormalization", "axis:i epsilon:f stash_type:i", NULL, onnx_up_rms_norm},
+    {"SkipLayerNormalization", "epsilon:f", NULL, onnx_up_skip_layer_norm},
+    {"SkipSimplifiedLayerNormalization", "epsilon:f", NULL, onnx_up_skip_rms_norm},
+    {"Trilu", "upper:i", NULL, NULL},
+    {"Unique", "axis:i sorted:i", NULL, NULL},
 };
 
 #define COUNT(rows) (sizeof(rows) / sizeof((rows)[0]))

@@ -347,4 +347,20 @@ pum_status onnx_up_tile(struct onnx_node *node);
 pum_status onnx_up_top_k(struct onnx_node *node);
 pum_status onnx_up_upsample(struct onnx_node *node);
 
+/* --- onnx_upgrade_ms.c, onnx_upgrade_attention.c: com.microsoft --- */
+pum_status onnx_up_attention(struct onnx_node *node);
+pum_status onnx_up_bias_add(struct onnx_node *node);
+pum_status onnx_up_bias_split_gelu(struct onnx_node *node);
+pum_status onnx_up_embed_layer_norm(struct onnx_node *node);
+pum_status onnx_up_fused_conv(struct onnx_node *node);
+pum_status onnx_up_fused_gemm(struct onnx_node *node);
+pum_status onnx_up_gemm_fast_gelu(struct onnx_node *node);
+pum_status onnx_up_group_query_attention(struct onnx_node *node);
+pum_status onnx_up_matmul_nbits(struct onnx_node *node);
+pum_status onnx_up_multi_head_attention(struct onnx_node *node);
+pum_status onnx_up_rms_norm(struct onnx_node *node);
+pum_status onnx_up_rotary_embedding(struct onnx_node *node);
+pum_status onnx_up_skip_layer_norm(struct onnx_node *node);
+pum_status onnx_up_skip_rms_norm(struct onnx_node *node);
+
 #endif

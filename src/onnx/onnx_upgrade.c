@@ -101,21 +101,6 @@ pum_status onnx_up_top_k(struct onnx_node *node)
     return onnx_emit(node, "TopK");
 }
 
-/* The training form is refused. Before opset 7 is_test says so, but by default it is 0, and models
- * for inference leave it out, too: what is asked for here is inference. Before opset 14 outputs
- * beyond the first exist in training only. */
-pum_status onnx_up_batch_norm(struct onnx_node *node)
-{
-    (void)onnx_take_float(node, "momentum", 0);
-    (void)onnx_take_int(node, "is_test", 0);
-    if (onnx_take_int(node, "training_mode", 0) != 0)
-        return onnx_refuse(node, "training mode is not supported");
-    if (onnx_take_int(node, "spatial", 1) == 0)
-        return onnx_refuse(node, "spatial=0 is not supported");
-    node->output_count = 1;
-    return onnx_emit(node, "BatchNormalization");
-}
-
 /* In inference, the input itself. Before opset 10 the mask has the input's type. */
 pum_status onnx_up_dropout(struct onnx_node *node)
 {

@@ -273,22 +273,3 @@ pum_status onnx_up_quick_gelu(struct onnx_node *node)
     onnx_set_input(node, 1, gate);
     return onnx_emit(node, "Mul");
 }
-
-/* alpha * (A B), each with its last two axes swapped first where trans says so. */
-pum_status onnx_up_fused_matmul(struct onnx_node *node)
-{
-    float alpha = onnx_take_float(node, "alpha", 1.0f);
-
-    if (onnx_take_int(node, "transBatchA", 0) != 0 || onnx_take_int(node, "transBatchB", 0) != 0)
-        return onnx_refuse(node, "transBatchA and transBatchB are not supported");
-    if (node->input_count != 2)
-        return onnx_fail(node->reader, PUM_E_FORMAT, "node '%.200s' (FusedMatMul) has %d inputs; "
-                         "it takes 2", node->name, node->input_count);
-    if (alpha == 1.0f)
-        return onnx_emit(node, "MatMul");
-    pum_value product = onnx_step(node, "MatMul", node->inputs, 2, node->attrs, node->attr_count);
-    node->attr_count = 0;
-    node->inputs[1] = onnx_scalar_like(node, alpha, node->inputs[0]);
-    node->inputs[0] = product;
-    return onnx_emit(node, "Mul");
-}

@@ -426,6 +426,32 @@ static void test_microsoft(void **state)
     expect_y(F(7));
 }
 
+/* Those that ONNX Runtime has for GPUs only (the others: test_onnx_microsoft.c). */
+static void test_microsoft_gpu(void **state)
+{
+    (void)state;
+    (void)begin_microsoft("BiasSplitGelu", "x b");
+    maker_f32(&m, "x", 2, (int64_t[]){1, 4}, V(2, 3, 0.5f, 0));
+    maker_f32(&m, "b", 1, (int64_t[]){4}, V(0, 1, 0.5f, -1));
+    expect_y(F(1.682689492f, -0.634621020f));
+    (void)begin_microsoft("BiasAdd", "x b s");
+    maker_f32(&m, "x", 1, (int64_t[]){2}, V(1, 2));
+    maker_f32(&m, "b", 1, (int64_t[]){2}, V(10, 20));
+    maker_f32(&m, "s", 1, (int64_t[]){2}, V(100, 200));
+    expect_y(F(111, 222));
+    (void)begin_microsoft("GemmFastGelu", "x w b");
+    maker_f32(&m, "x", 2, (int64_t[]){1, 2}, V(0.5f, 0.25f));
+    maker_f32(&m, "w", 2, (int64_t[]){2, 1}, V(1, 1));
+    maker_f32(&m, "b", 1, (int64_t[]){1}, V(0.25f));
+    expect_y(F(0.841191990f));
+    Onnx__NodeProto *node = begin_microsoft("Attention", "x w");
+    maker_int(&m, node, "num_heads", 1);
+    maker_int(&m, node, "do_rotary", 1);
+    maker_f32(&m, "x", 3, (int64_t[]){1, 1, 1}, V(1));
+    maker_f32(&m, "w", 2, (int64_t[]){1, 3}, V(1, 1, 1));
+    expect_refused(PUM_E_UNSUPPORTED, "do_rotary");
+}
+
 /* --- What is missing -------------------------------------------------------------------------- */
 
 static void test_unsupported_are_all_listed(void **state)
@@ -494,6 +520,7 @@ int main(void)
         cmocka_unit_test(test_constant_of_shape),
         cmocka_unit_test(test_casts),
         cmocka_unit_test(test_microsoft),
+        cmocka_unit_test(test_microsoft_gpu),
         cmocka_unit_test(test_unsupported_are_all_listed),
         cmocka_unit_test(test_opsets),
     };
