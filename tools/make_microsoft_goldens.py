@@ -30,7 +30,8 @@ const ort = require(process.argv[2] + '/onnxruntime-node'), fs = require('fs');
 const job = JSON.parse(fs.readFileSync(process.argv[3]));
 const kinds = {float32: Float32Array, int32: Int32Array, uint8: Uint8Array, int64: BigInt64Array};
 (async () => {
-    const session = await ort.InferenceSession.create(job.model, {graphOptimizationLevel: 'disabled'});
+    const session = await ort.InferenceSession.create(
+        job.model, {graphOptimizationLevel: 'disabled'});
     const feeds = {};
     for (const x of job.inputs) {
         const bytes = fs.readFileSync(x.file);
@@ -198,9 +199,9 @@ def other_cases():
                activation="LeakyRelu", activation_params=[0.3])
     yield case("fused_conv_add_clip", "FusedConv", [x, w, b, ("z", floats(1, 3, 3, 3))], ["y"],
                weights="wb", activation="Clip", activation_params=[-0.5, 0.75])
-    yield case("fused_gemm", "FusedGemm", [("a", floats(3, 4)), ("w", floats(5, 4)), ("b", floats(5))],
-               ["y"], weights="wb", activation="LeakyRelu", activation_alpha=0.2, transB=1,
-               alpha=0.5)
+    yield case("fused_gemm", "FusedGemm",
+               [("a", floats(3, 4)), ("w", floats(5, 4)), ("b", floats(5))], ["y"], weights="wb",
+               activation="LeakyRelu", activation_alpha=0.2, transB=1, alpha=0.5)
     yield case("bias_gelu", "BiasGelu", [("x", floats(2, 8)), ("b", floats(8))], ["y"], weights="b")
     yield case("fast_gelu", "FastGelu", [("x", floats(2, 8)), ("b", floats(8))], ["y"], weights="b")
     yield case("quick_gelu", "QuickGelu", [("x", floats(2, 8))], ["y"], alpha=1.702)

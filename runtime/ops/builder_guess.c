@@ -56,12 +56,14 @@ static enum pum_dtype first_dtype(const struct pum_graph *graph, const struct gr
     case OP_DYNAMICQUANTIZELINEAR:
         return PUM_DTYPE_U8;
     case OP_MATMULINTEGER:
+    case OP_CONVINTEGER:
         return PUM_DTYPE_I32;
     case OP_MATMULINTEGERTOFLOAT:
         return PUM_DTYPE_F32;
     case OP_QGEMM:
         return graph_input_of(graph, node, 7) ? input_dtype(graph, node, 8) : PUM_DTYPE_F32;
     case OP_QLINEARMATMUL:
+    case OP_QLINEARCONV:
         return input_dtype(graph, node, 7);
     case OP_DEQUANTIZELINEAR:
         return input_dtype(graph, node, 1);
@@ -82,6 +84,7 @@ static enum pum_dtype first_dtype(const struct pum_graph *graph, const struct gr
             return axes_onnx_dtype(node_int(node, "dtype", 0));
         return input_dtype(graph, node, 0);
     case OP_WHERE:
+    case OP_LOOKUP:
         return input_dtype(graph, node, 1);
     case OP_ONEHOT:
         return input_dtype(graph, node, 2);
@@ -234,6 +237,9 @@ static int32_t first_rank(const struct pum_graph *graph, const struct graph_node
     case OP_MATMULINTEGER:
     case OP_MATMULINTEGERTOFLOAT:
         return matmul_rank(rank, second);
+    case OP_QLINEARADD:
+    case OP_QLINEARMUL:
+        return expanded_rank(rank, input_rank(graph, node, 3));
     case OP_QLINEARMATMUL:
         return matmul_rank(rank, input_rank(graph, node, 3));
     case OP_RESHAPE:

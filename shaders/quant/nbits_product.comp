@@ -16,12 +16,12 @@
 //! kernel  nbits_product_f32 store=f32
 //! kernel  nbits_product_f16 store=f16 needs=f16_storage
 //
-// y[m, n] = chain(sum over k of a[m, k] * (q[n, k] - z[n, block]) * s[n, block]), q whole numbers of
-// BITS bits. a: [m, k], w: [words of k][n4] of four words, those of neighbouring columns, each with
-// 32 / BITS neighbours along k, lowest first; s: [blocks][n4] of four, z: [blocks][n4] of four
-// bytes, y: [m, n]; n4 is n / 4 rounded up. An invocation computes four columns in ROWS rows; in the
-// SPLIT rows PARTS of them share columns, each taking every such block, and are added up in shared
-// memory. TAIL 1: the last word reaches beyond k. fp32 accumulation.
+// y[m, n] = chain(sum over k of a[m, k] * (q[n, k] - z[n, block]) * s[n, block]), q whole numbers
+// of BITS bits. a: [m, k], w: [words of k][n4] of four words, those of neighbouring columns, each
+// with 32 / BITS neighbours along k, lowest first; s: [blocks][n4] of four, z: [blocks][n4] of four
+// bytes, y: [m, n]; n4 is n / 4 rounded up. An invocation computes four columns in ROWS rows; in
+// the SPLIT rows PARTS of them share columns, each taking every such block, and are added up in
+// shared memory. TAIL 1: the last word reaches beyond k. fp32 accumulation.
 #version 450
 #extension GL_GOOGLE_include_directive : require
 #include "dtype.glsl"

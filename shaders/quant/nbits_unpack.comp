@@ -10,9 +10,9 @@
 //! kernel  nbits_unpack_f32 store=f32
 //! kernel  nbits_unpack_f16 store=f16 needs=f16_storage
 //
-// y[k, n] = (q[n, k] - z[n, block]) * s[n, block]: the weights of MatMulNBits as a plain matrix, for
-// products of many rows. w, s, z as in nbits_product.comp. One invocation unpacks a word of four
-// columns; neighbours lie side by side along n.
+// y[k, n] = (q[n, k] - z[n, block]) * s[n, block]: the weights of MatMulNBits as a plain matrix,
+// for products of many rows. w, s, z as in nbits_product.comp. One invocation unpacks a word of
+// four columns; neighbours lie side by side along n.
 #version 450
 #extension GL_GOOGLE_include_directive : require
 #include "dtype.glsl"

@@ -2,8 +2,9 @@
  *
  * onnx_upgrade_attention.c - attention as ONNX Runtime's optimizer and exporters of language models
  * write it (com.microsoft): Attention, MultiHeadAttention, GroupQueryAttention, RotaryEmbedding, as
- * Pumice's Attention between reshapes. Keys and values of earlier steps ("past") come before the new
- * ones; "present" is both. Letters in comments: batch b, heads n, queries s, keys t, head size d.
+ * Pumice's Attention between reshapes. Keys and values of earlier steps ("past") come before the
+ * new ones; "present" is both. Letters in comments: batch b, heads n, queries s, keys t, head size
+ * d.
  * Tests: tests/onnx/test_onnx_microsoft.c.
  */
 #include "onnx_steps.h"

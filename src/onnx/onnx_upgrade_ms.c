@@ -149,7 +149,7 @@ pum_status onnx_up_gemm_fast_gelu(struct onnx_node *node)
     return onnx_bind(node, 0, onnx_step(node, "Gelu", &y, 1, &tanh, 1));
 }
 
-/* --- Convolution and Gemm with an activation --------------------------------------------------- */
+/* --- Convolution and Gemm with an activation -------------------------------------------------- */
 
 /* The operator `name` with up to two parameters, in the order that ONNX Runtime stores them. */
 static pum_value activate(struct onnx_node *node, pum_value x, const char *name,
