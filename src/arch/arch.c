@@ -11,10 +11,10 @@ static const struct {
     const char *model_type;
     pum_status (*build)(struct arch_builder *b);
 } families[] = {
-    {"bert", arch_build_bert},           {"distilbert", arch_build_distilbert},
-    {"roberta", arch_build_roberta},     {"xlm-roberta", arch_build_roberta},
-    {"camembert", arch_build_roberta},   {"vit", arch_build_vit},
-    {"gpt2", arch_build_gpt2},           {"clip", arch_build_clip},
+    {"bert", arch_build_bert},         {"distilbert", arch_build_distilbert},
+    {"roberta", arch_build_roberta},   {"xlm-roberta", arch_build_roberta},
+    {"camembert", arch_build_roberta}, {"vit", arch_build_vit},
+    {"gpt2", arch_build_gpt2},         {"clip", arch_build_clip},
 };
 
 /* The type of most of the weights, as far as networks are computed in it. */
@@ -25,8 +25,8 @@ static pum_dtype common_dtype(const struct safetensors *weights)
         const struct st_tensor *tensor = safetensors_at(weights, i);
         bytes[tensor->dtype] += tensor->size_bytes;
     }
-    uint64_t others = bytes[PUM_DTYPE_F32] > bytes[PUM_DTYPE_BF16] ? bytes[PUM_DTYPE_F32]
-                                                                   : bytes[PUM_DTYPE_BF16];
+    uint64_t others =
+        bytes[PUM_DTYPE_F32] > bytes[PUM_DTYPE_BF16] ? bytes[PUM_DTYPE_F32] : bytes[PUM_DTYPE_BF16];
     return bytes[PUM_DTYPE_F16] > others ? PUM_DTYPE_F16 : PUM_DTYPE_F32;
 }
 
@@ -44,17 +44,21 @@ static pum_status find_family(const struct hf_json *config, size_t *out_index, s
             return PUM_OK;
         }
     }
-    return fault_set(fault, PUM_E_UNSUPPORTED, "%.500s: model_type '%.60s' is not known here "
+    return fault_set(fault, PUM_E_UNSUPPORTED,
+                     "%.500s: model_type '%.60s' is not known here "
                      "(bert, distilbert, roberta, xlm-roberta, camembert, vit, gpt2 and clip are); "
-                     "export the model to ONNX instead", config->place, type);
+                     "export the model to ONNX instead",
+                     config->place, type);
 }
 
 static pum_status build(struct arch_builder *b, struct safetensors *weights, size_t family)
 {
     bool clip = strcmp(families[family].model_type, "clip") == 0;
     if (!clip && (b->params->part == ARCH_TEXT || b->params->part == ARCH_VISION))
-        return fault_set(b->fault, PUM_E_ARGUMENT, "%.500s: this is no CLIP model: it has no "
-                         "towers", b->config->place);
+        return fault_set(b->fault, PUM_E_ARGUMENT,
+                         "%.500s: this is no CLIP model: it has no "
+                         "towers",
+                         b->config->place);
     pum_status status = safetensors_adopt(weights, b->graph, b->fault);
     if (status == PUM_OK)
         status = families[family].build(b);

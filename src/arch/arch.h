@@ -15,7 +15,7 @@ enum arch_part {
     /* What the folder's class computes: logits of a classifier or of GPT-2; last_hidden_state (and
      * pooler_output) of a plain encoder; all of CLIP's outputs. */
     ARCH_WHOLE = 0,
-    ARCH_BASE,  /* without its head: last_hidden_state, and pooler_output where there is a pooler */
+    ARCH_BASE, /* without its head: last_hidden_state, and pooler_output where there is a pooler */
     /* CLIP: input_ids, attention_mask -> last_hidden_state, pooler_output, text_embeds */
     ARCH_TEXT,
     ARCH_VISION /* CLIP: pixel_values -> last_hidden_state, pooler_output, image_embeds */
@@ -38,10 +38,10 @@ struct arch_params {
 /* A built model. */
 struct arch_model {
     pum_graph *graph;
-    const char *family;      /* config.json's model_type, as known here: "bert" */
-    int32_t width;           /* of last_hidden_state */
-    int32_t max_length;      /* tokens at most; 0: takes no text */
-    int32_t vocabulary;      /* token ids are below this */
+    const char *family;                /* config.json's model_type, as known here: "bert" */
+    int32_t width;                     /* of last_hidden_state */
+    int32_t max_length;                /* tokens at most; 0: takes no text */
+    int32_t vocabulary;                /* token ids are below this */
     int32_t image_height, image_width; /* of pixel_values; 0: takes no picture */
 };
 

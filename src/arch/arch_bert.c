@@ -13,8 +13,7 @@ static pum_value embed(struct arch_builder *b, const struct arch_sizes *sizes, p
     pum_value words = arch_table(b, "embeddings.", "word_embeddings", sizes->width, &rows);
     pum_value kinds =
         arch_table(b, "embeddings.", "token_type_embeddings", sizes->width, &kind_count);
-    pum_value table = arch_table(b, "embeddings.", "position_embeddings", sizes->width,
-                                 &positions);
+    pum_value table = arch_table(b, "embeddings.", "position_embeddings", sizes->width, &positions);
     b->model->max_length = (int32_t)positions;
     b->model->vocabulary = (int32_t)rows;
     pum_value sum = pum_add(g, pum_embedding(g, words, ids), pum_embedding(g, kinds, types));
@@ -33,13 +32,13 @@ pum_status arch_build_bert(struct arch_builder *b)
     pum_value ids = arch_text_input(b, "input_ids", "batch", "length");
     pum_value mask = arch_text_input(b, "attention_mask", "batch", "length");
     pum_value types = arch_text_input(b, "token_type_ids", "batch", "length");
-    pum_value x = arch_encode(b, &encoder, embed(b, &encoder.sizes, ids, types),
-                              arch_padding_mask(b, mask));
+    pum_value x =
+        arch_encode(b, &encoder, embed(b, &encoder.sizes, ids, types), arch_padding_mask(b, mask));
     bool classify = arch_is_class(b, "BertForSequenceClassification");
     pum_value pooled = PUM_NO_VALUE;
     if (classify || arch_has_weight(b, "pooler.", "dense.weight"))
-        pooled = pum_tanh(b->graph, arch_linear(b, "pooler.", "dense", arch_first_token(b, x),
-                                                width, width));
+        pooled = pum_tanh(b->graph,
+                          arch_linear(b, "pooler.", "dense", arch_first_token(b, x), width, width));
     if (classify) {
         b->prefix = "";
         arch_output(b, "logits", arch_linear(b, "", "classifier", pooled, width, -1));

@@ -85,8 +85,7 @@ static pum_value layer(struct arch_builder *b, const struct arch_encoder *encode
                       arch_linear(b, at, names->up, y, sizes->width, sizes->inner));
     x = pum_add(b->graph, arch_linear(b, at, names->down, y, sizes->inner, sizes->width), x);
     return encoder->norm_first ? x
-                               : arch_norm(b, at, names->norm_mlp, x, sizes->width,
-                                           sizes->epsilon);
+                               : arch_norm(b, at, names->norm_mlp, x, sizes->width, sizes->epsilon);
 }
 
 pum_value arch_encode(struct arch_builder *b, const struct arch_encoder *encoder, pum_value x,

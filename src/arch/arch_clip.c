@@ -42,13 +42,11 @@ static pum_value node_on_axis(pum_graph *g, const char *op, const pum_value *inp
 {
     pum_attr attrs = {.name = attr, .kind = PUM_ATTR_INT, .i = value};
     pum_value out = PUM_NO_VALUE;
-    (void)pum_node(g,
-                   &(pum_node_params){.op = op,
-                                      .inputs = inputs,
-                                      .input_count = count,
-                                      .attrs = &attrs,
-                                      .attr_count = 1},
-                   &out);
+    (void)pum_node(
+        g,
+        &(pum_node_params){
+            .op = op, .inputs = inputs, .input_count = count, .attrs = &attrs, .attr_count = 1},
+        &out);
     return out;
 }
 
@@ -119,8 +117,8 @@ static pum_status build_vision(struct arch_builder *b, const struct hf_json *con
     pum_value first = arch_weight(b, at, "class_embedding", 1, (int64_t[]){width});
     pum_value x = arch_embed_patches(b, &patches, "vision_model.embeddings.patch_embedding", first,
                                      width, batch);
-    x = pum_add(b->graph, x, arch_weight(b, at, "position_embedding.weight", 2,
-                                         (int64_t[]){rows, width}));
+    x = pum_add(b->graph, x,
+                arch_weight(b, at, "position_embedding.weight", 2, (int64_t[]){rows, width}));
     x = arch_norm(b, "vision_model.", "pre_layrnorm", x, width, epsilon); /* its real name */
     out_tower->hidden = arch_encode(b, &encoder, x, PUM_NO_VALUE);
     out_tower->pooled = arch_norm(b, "vision_model.", "post_layernorm",
@@ -146,8 +144,8 @@ static void output_both(struct arch_builder *b, const struct tower *text,
     pum_value scale = pum_cast(g, arch_weight(b, "", "logit_scale", 0, NULL), PUM_DTYPE_F32);
     pum_value texts = pum_normalize(g, pum_cast(g, text->embedding, PUM_DTYPE_F32), -1);
     pum_value images = pum_normalize(g, pum_cast(g, vision->embedding, PUM_DTYPE_F32), -1);
-    pum_value per_text = pum_mul(g, pum_linear(g, texts, images, PUM_NO_VALUE),
-                                 pum_op1(g, "Exp", scale));
+    pum_value per_text =
+        pum_mul(g, pum_linear(g, texts, images, PUM_NO_VALUE), pum_op1(g, "Exp", scale));
     pum_output(g, "logits_per_image", pum_transpose(g, per_text, 2, (int64_t[]){1, 0}));
     pum_output(g, "logits_per_text", per_text);
     pum_output(g, "text_embeds", texts);
@@ -162,16 +160,15 @@ pum_status arch_build_clip(struct arch_builder *b)
     if (part == ARCH_BASE)
         return fault_set(b->fault, PUM_E_ARGUMENT, "%.500s: CLIP is two models: say which one",
                          b->config->place);
-    pum_status status = hf_json_child(b->config, "text_config", part != ARCH_VISION, &text_config,
-                                      b->fault);
+    pum_status status =
+        hf_json_child(b->config, "text_config", part != ARCH_VISION, &text_config, b->fault);
     if (status == PUM_OK)
-        status = hf_json_child(b->config, "vision_config", part != ARCH_TEXT, &vision_config,
-                               b->fault);
+        status =
+            hf_json_child(b->config, "vision_config", part != ARCH_TEXT, &vision_config, b->fault);
     if (status == PUM_OK && part != ARCH_VISION)
         status = build_text(b, &text_config, part == ARCH_TEXT ? "batch" : "texts", &text);
     if (status == PUM_OK && part != ARCH_TEXT)
-        status = build_vision(b, &vision_config, part == ARCH_VISION ? "batch" : "images",
-                              &vision);
+        status = build_vision(b, &vision_config, part == ARCH_VISION ? "batch" : "images", &vision);
     hf_json_free(&text_config);
     hf_json_free(&vision_config);
     if (status != PUM_OK)

@@ -25,10 +25,9 @@ static pum_status read_size(const struct hf_json *config, const char *key, int32
                             int32_t *out_size, struct fault *fault)
 {
     int64_t value;
-    pum_status status = otherwise == 0
-                            ? hf_json_int(config, key, 1, ARCH_MAX_SIZE, &value, fault)
-                            : hf_json_int_or(config, key, 1, ARCH_MAX_SIZE, otherwise, &value,
-                                             fault);
+    pum_status status =
+        otherwise == 0 ? hf_json_int(config, key, 1, ARCH_MAX_SIZE, &value, fault)
+                       : hf_json_int_or(config, key, 1, ARCH_MAX_SIZE, otherwise, &value, fault);
     *out_size = (int32_t)value;
     return status;
 }
@@ -41,10 +40,14 @@ static pum_status read_activation(const struct hf_json *config,
         const char *name;
         enum arch_activation activation;
     } known[] = {
-        {"gelu", ARCH_GELU},          {"gelu_new", ARCH_GELU_TANH},
-        {"gelu_fast", ARCH_GELU_TANH}, {"gelu_pytorch_tanh", ARCH_GELU_TANH},
-        {"quick_gelu", ARCH_QUICK_GELU}, {"relu", ARCH_RELU},
-        {"silu", ARCH_SILU},          {"swish", ARCH_SILU},
+        {"gelu", ARCH_GELU},
+        {"gelu_new", ARCH_GELU_TANH},
+        {"gelu_fast", ARCH_GELU_TANH},
+        {"gelu_pytorch_tanh", ARCH_GELU_TANH},
+        {"quick_gelu", ARCH_QUICK_GELU},
+        {"relu", ARCH_RELU},
+        {"silu", ARCH_SILU},
+        {"swish", ARCH_SILU},
         {"tanh", ARCH_TANH},
     };
     const char *name;
@@ -58,9 +61,10 @@ static pum_status read_activation(const struct hf_json *config,
             return PUM_OK;
         }
     }
-    return fault_set(fault, PUM_E_UNSUPPORTED, "%.500s: field '%s' is '%.60s'; known are gelu, "
-                     "gelu_new, quick_gelu, relu, silu and tanh", config->place,
-                     fields->activation, name);
+    return fault_set(fault, PUM_E_UNSUPPORTED,
+                     "%.500s: field '%s' is '%.60s'; known are gelu, "
+                     "gelu_new, quick_gelu, relu, silu and tanh",
+                     config->place, fields->activation, name);
 }
 
 pum_status arch_read_sizes(const struct hf_json *config, const struct arch_size_fields *fields,
@@ -71,8 +75,8 @@ pum_status arch_read_sizes(const struct hf_json *config, const struct arch_size_
     pum_status status =
         read_size(config, fields->width, fields->default_width, &out_sizes->width, fault);
     if (status == PUM_OK)
-        status = read_size(config, fields->layers, fields->default_layers, &out_sizes->layers,
-                           fault);
+        status =
+            read_size(config, fields->layers, fields->default_layers, &out_sizes->layers, fault);
     if (status == PUM_OK)
         status = read_size(config, fields->heads, fields->default_heads, &out_sizes->heads, fault);
     if (status == PUM_OK && out_sizes->width % out_sizes->heads != 0)
@@ -84,8 +88,10 @@ pum_status arch_read_sizes(const struct hf_json *config, const struct arch_size_
     if (status == PUM_OK && fields->epsilon != NULL)
         status = hf_json_number_or(config, fields->epsilon, epsilon, &epsilon, fault);
     if (status == PUM_OK && !(epsilon >= 0 && epsilon < 1))
-        return fault_set(fault, PUM_E_FORMAT, "%.500s: field '%s' is %g; expected a small positive "
-                         "number", config->place, fields->epsilon, epsilon);
+        return fault_set(fault, PUM_E_FORMAT,
+                         "%.500s: field '%s' is %g; expected a small positive "
+                         "number",
+                         config->place, fields->epsilon, epsilon);
     out_sizes->epsilon = (float)epsilon;
     if (status == PUM_OK)
         status = read_activation(config, fields, &out_sizes->activation, fault);
@@ -110,21 +116,22 @@ pum_status arch_read_patches(const struct hf_json *config, int32_t default_patch
         if (status != PUM_OK)
             return status;
     } else {
-        pum_status status = hf_json_int_or(config, "image_size", 1, ARCH_MAX_SIZE, 224, &side,
-                                           fault);
+        pum_status status =
+            hf_json_int_or(config, "image_size", 1, ARCH_MAX_SIZE, 224, &side, fault);
         if (status != PUM_OK)
             return status;
         size[0] = size[1] = (double)side;
     }
-    pum_status status = hf_json_int_or(config, "patch_size", 1, ARCH_MAX_SIZE, default_patch,
-                                       &patch, fault);
+    pum_status status =
+        hf_json_int_or(config, "patch_size", 1, ARCH_MAX_SIZE, default_patch, &patch, fault);
     if (status == PUM_OK)
         status = hf_json_int_or(config, "num_channels", 1, 64, 3, &channels, fault);
     if (status != PUM_OK)
         return status;
     for (int i = 0; i < 2; i++)
         if (!(size[i] >= (double)patch && size[i] <= ARCH_MAX_SIZE) || floor(size[i]) != size[i])
-            return fault_set(fault, PUM_E_FORMAT, "%.500s: field 'image_size' has a side of %g; "
+            return fault_set(fault, PUM_E_FORMAT,
+                             "%.500s: field 'image_size' has a side of %g; "
                              "expected a whole number that is not below 'patch_size', %lld",
                              config->place, size[i], (long long)patch);
     *out_patches = (struct arch_patches){.height = (int32_t)size[0],

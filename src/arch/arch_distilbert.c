@@ -32,12 +32,11 @@ static pum_value embed(struct arch_builder *b, const struct arch_sizes *sizes, p
 {
     int64_t rows, positions;
     pum_value words = arch_table(b, "embeddings.", "word_embeddings", sizes->width, &rows);
-    pum_value table = arch_table(b, "embeddings.", "position_embeddings", sizes->width,
-                                 &positions);
+    pum_value table = arch_table(b, "embeddings.", "position_embeddings", sizes->width, &positions);
     b->model->max_length = (int32_t)positions;
     b->model->vocabulary = (int32_t)rows;
-    pum_value sum = pum_add(b->graph, pum_embedding(b->graph, words, ids),
-                            arch_first_rows(b, table, ids));
+    pum_value sum =
+        pum_add(b->graph, pum_embedding(b->graph, words, ids), arch_first_rows(b, table, ids));
     return arch_norm(b, "embeddings.", "LayerNorm", sum, sizes->width, sizes->epsilon);
 }
 
@@ -51,8 +50,8 @@ pum_status arch_build_distilbert(struct arch_builder *b)
     arch_find_prefix(b, "distilbert.", "embeddings.word_embeddings.weight");
     pum_value ids = arch_text_input(b, "input_ids", "batch", "length");
     pum_value mask = arch_text_input(b, "attention_mask", "batch", "length");
-    pum_value x = arch_encode(b, &encoder, embed(b, &encoder.sizes, ids),
-                              arch_padding_mask(b, mask));
+    pum_value x =
+        arch_encode(b, &encoder, embed(b, &encoder.sizes, ids), arch_padding_mask(b, mask));
     if (!arch_is_class(b, "DistilBertForSequenceClassification")) {
         arch_output_hidden(b, x, mask);
         return PUM_OK;

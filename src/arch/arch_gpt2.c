@@ -24,7 +24,7 @@ static const struct arch_size_fields fields = {
 struct gpt2 {
     struct arch_builder *b;
     struct arch_sizes sizes;
-    pum_value mask;          /* additive */
+    pum_value mask; /* additive */
     bool scale_by_layer;
 };
 
@@ -94,8 +94,10 @@ static pum_status read_options(struct arch_builder *b, struct gpt2 *gpt2)
     if (status == PUM_OK)
         status = hf_json_bool_or(b->config, "scale_attn_weights", true, &scaled, b->fault);
     if (status == PUM_OK && !scaled)
-        return fault_set(b->fault, PUM_E_UNSUPPORTED, "%.500s: scale_attn_weights false is not "
-                         "supported", b->config->place);
+        return fault_set(b->fault, PUM_E_UNSUPPORTED,
+                         "%.500s: scale_attn_weights false is not "
+                         "supported",
+                         b->config->place);
     if (status == PUM_OK)
         status = hf_json_bool_or(b->config, "scale_attn_by_inverse_layer_idx", false,
                                  &gpt2->scale_by_layer, b->fault);
@@ -127,14 +129,14 @@ pum_status arch_build_gpt2(struct arch_builder *b)
     b->model->max_length = (int32_t)positions;
     b->model->vocabulary = (int32_t)rows;
     pum_value ids = arch_text_input(b, "input_ids", "batch", "length");
-    gpt2.mask = arch_text_input(b, "attention_mask", "batch",
-                                b->params->cache ? "total" : "length");
+    gpt2.mask =
+        arch_text_input(b, "attention_mask", "batch", b->params->cache ? "total" : "length");
     pum_value mask = gpt2.mask;
     gpt2.mask = arch_padding_mask(b, mask);
-    pum_value places = b->params->cache
-                           ? pum_embedding(b->graph, table,
-                                           arch_text_input(b, "position_ids", "batch", "length"))
-                           : arch_first_rows(b, table, ids);
+    pum_value places =
+        b->params->cache
+            ? pum_embedding(b->graph, table, arch_text_input(b, "position_ids", "batch", "length"))
+            : arch_first_rows(b, table, ids);
     pum_value x = pum_add(b->graph, pum_embedding(b->graph, words, ids), places);
     bool head = arch_is_class(b, "GPT2LMHeadModel");
     for (int32_t i = 0; i < sizes->layers && pum_graph_status(b->graph) == PUM_OK; i++)

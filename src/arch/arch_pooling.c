@@ -22,13 +22,11 @@ static pum_value greatest(pum_graph *g, pum_value hidden, pum_value tokens)
     pum_value inputs[] = {kept, pum_ints(g, 1, (int64_t[]){1})};
     pum_attr keep = {.name = "keepdims", .kind = PUM_ATTR_INT, .i = 0};
     pum_value out = PUM_NO_VALUE;
-    (void)pum_node(g,
-                   &(pum_node_params){.op = "ReduceMax",
-                                      .inputs = inputs,
-                                      .input_count = 2,
-                                      .attrs = &keep,
-                                      .attr_count = 1},
-                   &out);
+    (void)pum_node(
+        g,
+        &(pum_node_params){
+            .op = "ReduceMax", .inputs = inputs, .input_count = 2, .attrs = &keep, .attr_count = 1},
+        &out);
     return out;
 }
 
@@ -43,8 +41,8 @@ pum_value arch_pool(pum_graph *g, struct arch_pooling pooling, pum_value hidden,
     } else {
         /* The sum as a product: [batch, 1, length] x [batch, length, width] */
         pum_value sum = pum_matmul(g, pum_unsqueeze(g, tokens, 1, (int64_t[]){1}), hidden);
-        pum_value count = pum_op2(g, "Max", pum_reduce_sum(g, tokens, 1, true),
-                                  pum_scalar_f32(g, LEAST_COUNT));
+        pum_value count =
+            pum_op2(g, "Max", pum_reduce_sum(g, tokens, 1, true), pum_scalar_f32(g, LEAST_COUNT));
         if (pooling.kind == ARCH_POOL_MEAN_SQRT)
             count = pum_op1(g, "Sqrt", count);
         pooled = pum_div(g, pum_op2(g, "Squeeze", sum, pum_ints(g, 1, (int64_t[]){1})), count);
@@ -96,8 +94,10 @@ static pum_status read_kind(const struct hf_json *json, struct arch_pooling *poo
             return fault_set(fault, PUM_E_UNSUPPORTED, "%.500s: %s is not supported", json->place,
                              rows[i].field);
         if (on && set != NULL)
-            return fault_set(fault, PUM_E_UNSUPPORTED, "%.500s: %s and %s together are not "
-                             "supported", json->place, set, rows[i].field);
+            return fault_set(fault, PUM_E_UNSUPPORTED,
+                             "%.500s: %s and %s together are not "
+                             "supported",
+                             json->place, set, rows[i].field);
         if (on) {
             set = rows[i].field;
             pooling->kind = rows[i].kind;
@@ -147,8 +147,10 @@ static pum_status read_module(const char *folder, const json_t *module, const ch
     const char *type = json_string_value(json_object_get(module, "type"));
     const char *path = json_string_value(json_object_get(module, "path"));
     if (type == NULL || path == NULL || !is_below(path))
-        return fault_set(fault, PUM_E_FORMAT, "%.500s: each module has a type, and a path in this "
-                         "folder", place);
+        return fault_set(fault, PUM_E_FORMAT,
+                         "%.500s: each module has a type, and a path in this "
+                         "folder",
+                         place);
     const char *dot = strrchr(type, '.');
     const char *kind = dot != NULL ? dot + 1 : type;
     char *below = hf_path(folder, path);
@@ -162,8 +164,10 @@ static pum_status read_module(const char *folder, const json_t *module, const ch
     else if (strcmp(kind, "Normalize") == 0)
         sentence->pooling.normalize = true;
     else
-        status = fault_set(fault, PUM_E_UNSUPPORTED, "%.500s: the module '%.100s' is not "
-                           "supported; known are Transformer, Pooling and Normalize", place, type);
+        status = fault_set(fault, PUM_E_UNSUPPORTED,
+                           "%.500s: the module '%.100s' is not "
+                           "supported; known are Transformer, Pooling and Normalize",
+                           place, type);
     free(below);
     return status;
 }

@@ -26,8 +26,7 @@ static pum_value embed(struct arch_builder *b, const struct arch_sizes *sizes, p
     pum_value words = arch_table(b, "embeddings.", "word_embeddings", sizes->width, &rows);
     pum_value kinds =
         arch_table(b, "embeddings.", "token_type_embeddings", sizes->width, &kind_count);
-    pum_value table = arch_table(b, "embeddings.", "position_embeddings", sizes->width,
-                                 &positions);
+    pum_value table = arch_table(b, "embeddings.", "position_embeddings", sizes->width, &positions);
     b->model->vocabulary = (int32_t)rows;
     b->model->max_length = positions > padding + 1 ? (int32_t)(positions - padding - 1) : 1;
     pum_value sum = pum_add(g, pum_embedding(g, words, ids),
@@ -42,8 +41,7 @@ pum_status arch_build_roberta(struct arch_builder *b)
     int64_t padding;
     pum_status status = arch_read_sizes(b->config, &arch_bert_fields, &encoder.sizes, b->fault);
     if (status == PUM_OK)
-        status = hf_json_int_or(b->config, "pad_token_id", 0, INT32_MAX / 2, 1, &padding,
-                                b->fault);
+        status = hf_json_int_or(b->config, "pad_token_id", 0, INT32_MAX / 2, 1, &padding, b->fault);
     if (status != PUM_OK)
         return status;
     int32_t width = b->model->width = encoder.sizes.width;

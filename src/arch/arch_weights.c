@@ -16,8 +16,8 @@ void arch_find_prefix(struct arch_builder *b, const char *prefix, const char *na
     b->prefix = safetensors_find(b->weights, full) != NULL ? prefix : "";
 }
 
-static const struct st_tensor *find(const struct arch_builder *b, const char *at,
-                                    const char *name, char full[ARCH_NAME_BYTES])
+static const struct st_tensor *find(const struct arch_builder *b, const char *at, const char *name,
+                                    char full[ARCH_NAME_BYTES])
 {
     snprintf(full, ARCH_NAME_BYTES, "%s%s%s", b->prefix, at, name);
     return safetensors_find(b->weights, full);
@@ -86,8 +86,8 @@ pum_value arch_linear(struct arch_builder *b, const char *at, const char *name, 
     snprintf(weight, sizeof(weight), "%s.weight", name);
     snprintf(bias, sizeof(bias), "%s.bias", name);
     pum_value w = arch_weight(b, at, weight, 2, (int64_t[]){out, in});
-    pum_value add = arch_has_weight(b, at, bias) ? arch_weight(b, at, bias, 1, (int64_t[]){out})
-                                                 : PUM_NO_VALUE;
+    pum_value add =
+        arch_has_weight(b, at, bias) ? arch_weight(b, at, bias, 1, (int64_t[]){out}) : PUM_NO_VALUE;
     return pum_linear(b->graph, x, w, add);
 }
 

@@ -18,7 +18,9 @@ static bool find_pooling(const char *word, enum arch_pooling_kind *out_kind)
         const char *word;
         enum arch_pooling_kind kind;
     } rows[] = {
-        {"mean", ARCH_POOL_MEAN},     {"cls", ARCH_POOL_CLS}, {"max", ARCH_POOL_MAX},
+        {"mean", ARCH_POOL_MEAN},
+        {"cls", ARCH_POOL_CLS},
+        {"max", ARCH_POOL_MAX},
         {"pooler", ARCH_POOL_NONE},
     };
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
@@ -33,8 +35,10 @@ static bool find_pooling(const char *word, enum arch_pooling_kind *out_kind)
 static const char *pooling_name(enum arch_pooling_kind kind)
 {
     static const char *const names[] = {
-        [ARCH_POOL_NONE] = "none", [ARCH_POOL_CLS] = "cls",
-        [ARCH_POOL_MEAN] = "mean", [ARCH_POOL_MAX] = "max",
+        [ARCH_POOL_NONE] = "none",
+        [ARCH_POOL_CLS] = "cls",
+        [ARCH_POOL_MEAN] = "mean",
+        [ARCH_POOL_MAX] = "max",
         [ARCH_POOL_MEAN_SQRT] = "mean by root of length",
     };
     return names[kind];
@@ -102,7 +106,8 @@ static pum_status choose_source(struct cli *cli, const struct embed_options *opt
     if (e->output >= 0)
         return PUM_OK;
     if (e->hidden < 0)
-        return fault_set(&cli->fault, PUM_E_UNSUPPORTED, "%s has no output last_hidden_state, "
+        return fault_set(&cli->fault, PUM_E_UNSUPPORTED,
+                         "%s has no output last_hidden_state, "
                          "sentence_embedding or text_embeds: it is no encoder of texts",
                          e->network.model.path);
     if (e->pooling.kind == ARCH_POOL_NONE)
@@ -120,15 +125,15 @@ static pum_status open_pooler(struct cli *cli, struct embedder *e)
     pum_status status =
         fault_from_library(&cli->fault, arch_pooling_graph(cli->context, pooling, &graph));
     if (status == PUM_OK)
-        status = fault_from_library(&cli->fault,
-                                    pum_session_create(cli->gpu, graph, NULL, &e->pooler));
+        status =
+            fault_from_library(&cli->fault, pum_session_create(cli->gpu, graph, NULL, &e->pooler));
     pum_graph_destroy(&graph);
     return status;
 }
 
 /* A folder pools by its own graph, but for CLIP, which has a vector a text in any case. */
-static void choose_part(const char *folder, const struct embed_options *options,
-                        struct embedder *e, struct arch_params *params)
+static void choose_part(const char *folder, const struct embed_options *options, struct embedder *e,
+                        struct arch_params *params)
 {
     bool pooler = options->pooling != NULL && strcmp(options->pooling, "pooler") == 0;
     if (is_clip(folder)) {
@@ -210,8 +215,8 @@ static pum_status pool(struct cli *cli, struct embedder *e, const pum_tensor *sh
     pum_tensor mask = {.dtype = PUM_DTYPE_I64, .rank = 2, .dims = {rows, e->batch.columns}};
     states.dtype = PUM_DTYPE_F32;
     states.data = values;
-    states.size_bytes = (size_t)rows * (size_t)shape->dims[1] * (size_t)shape->dims[2] *
-                        sizeof(float);
+    states.size_bytes =
+        (size_t)rows * (size_t)shape->dims[1] * (size_t)shape->dims[2] * sizeof(float);
     mask.data = e->batch.attention_mask + (size_t)first * (size_t)e->batch.columns;
     mask.size_bytes = (size_t)rows * (size_t)e->batch.columns * sizeof(int64_t);
     pum_status status = pum_session_set_input(e->pooler, 0, &states);
@@ -253,8 +258,7 @@ static pum_status take_rows(struct cli *cli, struct embedder *e, bool with_state
         status = wrong_shape(cli, e, e->hidden, "[batch, length, width]");
     if (status == PUM_OK && values != NULL && with_states)
         status = keep(cli, &e->states, &e->hidden_width, values, shape.dims[2],
-                      (size_t)e->batch.columns, (size_t)first, (size_t)rows,
-                      (size_t)e->batch.rows);
+                      (size_t)e->batch.columns, (size_t)first, (size_t)rows, (size_t)e->batch.rows);
     if (status == PUM_OK && e->source == EMBED_POOLED) {
         status = pool(cli, e, &shape, values, first, rows, &tensor);
         if (status == PUM_OK)

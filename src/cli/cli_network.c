@@ -18,9 +18,8 @@ pum_status cli_network_open(struct cli *cli, struct cli_network *network, const 
     if (status == PUM_OK)
         status = cli_open_device(cli);
     if (status == PUM_OK)
-        status = fault_from_library(&cli->fault,
-                                    pum_session_create(cli->gpu, network->model.graph, NULL,
-                                                       &network->session));
+        status = fault_from_library(&cli->fault, pum_session_create(cli->gpu, network->model.graph,
+                                                                    NULL, &network->session));
     return status;
 }
 
@@ -78,8 +77,7 @@ int32_t cli_network_output(const struct cli_network *network, const char *name)
 pum_status cli_network_give(struct cli *cli, struct cli_network *network, int32_t input,
                             const pum_tensor *tensor)
 {
-    return fault_from_library(&cli->fault,
-                              pum_session_set_input(network->session, input, tensor));
+    return fault_from_library(&cli->fault, pum_session_set_input(network->session, input, tensor));
 }
 
 pum_status cli_network_run(struct cli *cli, struct cli_network *network)

@@ -128,25 +128,35 @@ static pum_status take_options(struct cli *cli, const struct cli_picture_options
     if (options->size != NULL) {
         int32_t before = how->width < how->height ? how->width : how->height;
         if (!parse_size(options->size, &how->width, &how->height))
-            return fault_set(&cli->fault, PUM_E_ARGUMENT, "--size %s: a size looks like 224 or "
-                             "320x240", options->size);
+            return fault_set(&cli->fault, PUM_E_ARGUMENT,
+                             "--size %s: a size looks like 224 or "
+                             "320x240",
+                             options->size);
         int32_t side = how->width < how->height ? how->width : how->height;
         if (how->fit == PREPROCESS_SHORTEST && before > 0)
             how->shortest = (int32_t)((int64_t)how->shortest * side / before);
         how->resized_width = how->resized_height = 0;
     }
     if (options->fit != NULL && !take_fit(options->fit, how))
-        return fault_set(&cli->fault, PUM_E_ARGUMENT, "--fit %s: crop, cover, stretch, letterbox "
-                         "or none", options->fit);
+        return fault_set(&cli->fault, PUM_E_ARGUMENT,
+                         "--fit %s: crop, cover, stretch, letterbox "
+                         "or none",
+                         options->fit);
     if (options->resample != NULL && !image_kernel_find(options->resample, &how->kernel))
-        return fault_set(&cli->fault, PUM_E_ARGUMENT, "--resample %s: bilinear, bicubic, lanczos, "
-                         "nearest, box or hamming", options->resample);
+        return fault_set(&cli->fault, PUM_E_ARGUMENT,
+                         "--resample %s: bilinear, bicubic, lanczos, "
+                         "nearest, box or hamming",
+                         options->resample);
     if (options->mean != NULL && !parse_colours(options->mean, how->mean))
-        return fault_set(&cli->fault, PUM_E_ARGUMENT, "--mean %s: one number or three, like "
-                         "0.485,0.456,0.406", options->mean);
+        return fault_set(&cli->fault, PUM_E_ARGUMENT,
+                         "--mean %s: one number or three, like "
+                         "0.485,0.456,0.406",
+                         options->mean);
     if (options->deviation != NULL && !parse_colours(options->deviation, how->deviation))
-        return fault_set(&cli->fault, PUM_E_ARGUMENT, "--std %s: one number or three, like "
-                         "0.229,0.224,0.225", options->deviation);
+        return fault_set(&cli->fault, PUM_E_ARGUMENT,
+                         "--std %s: one number or three, like "
+                         "0.229,0.224,0.225",
+                         options->deviation);
     for (int c = 0; c < 3; c++)
         if (how->deviation[c] == 0)
             return fault_set(&cli->fault, PUM_E_ARGUMENT, "--std %s: nothing can be divided by 0",
@@ -155,8 +165,7 @@ static pum_status take_options(struct cli *cli, const struct cli_picture_options
 }
 
 /* Bytes for uint8 inputs; 0..1 for detectors and grey pictures; ImageNet's numbers else. */
-static struct preprocess start_from(const struct cli_picture_input *input,
-                                    enum cli_picture_use use)
+static struct preprocess start_from(const struct cli_picture_input *input, enum cli_picture_use use)
 {
     bool detect = use == CLI_PICTURE_DETECT;
     int32_t side = detect ? DETECT_SIDE : CLASSIFY_SIDE;
@@ -194,9 +203,10 @@ pum_status cli_picture_prepare(struct cli *cli, const struct cli_model *model,
         return status;
     if ((input->width > 0 && out_how->width > 0 && out_how->width != input->width) ||
         (input->height > 0 && out_how->height > 0 && out_how->height != input->height))
-        return fault_set(&cli->fault, PUM_E_SHAPE, "%s takes pictures of %d x %d pixels, not of "
-                         "%d x %d", model->path, input->width, input->height, out_how->width,
-                         out_how->height);
+        return fault_set(&cli->fault, PUM_E_SHAPE,
+                         "%s takes pictures of %d x %d pixels, not of "
+                         "%d x %d",
+                         model->path, input->width, input->height, out_how->width, out_how->height);
     return PUM_OK;
 }
 
@@ -260,9 +270,8 @@ static void place(const struct cli_picture_input *input, const struct preprocess
     for (size_t i = 0; i < plane; i++) {
         const float *v = result->values + i;
         for (size_t c = 0; c < channels; c++) {
-            float value = channels == 3
-                              ? v[c * plane]
-                              : 0.299f * v[0] + 0.587f * v[plane] + 0.114f * v[2 * plane];
+            float value = channels == 3 ? v[c * plane]
+                                        : 0.299f * v[0] + 0.587f * v[plane] + 0.114f * v[2 * plane];
             put(tensor, first + (last ? i * channels + c : c * plane + i), value);
         }
     }

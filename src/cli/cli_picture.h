@@ -23,7 +23,8 @@ struct cli_picture_options {
     const char *size, *fit, *resample, *mean, *deviation;
 };
 
-/* Rows of an option table. */
+/* Rows of an option table, one an option. */
+/* clang-format off */
 #define CLI_PICTURE_ROWS(options)                                                                  \
     {"size", OPTION_TEXT, "N|WxH", "pixels that the model sees, where it leaves them open",        \
      &(options)->size, 0, 0},                                                                      \
@@ -33,6 +34,7 @@ struct cli_picture_options {
     {"mean", OPTION_TEXT, "R,G,B", "taken off the colours, which are 0..1", &(options)->mean, 0,   \
      0},                                                                                           \
     {"std", OPTION_TEXT, "R,G,B", "what they are divided by then", &(options)->deviation, 0, 0}
+/* clang-format on */
 
 /* An input that takes pictures. */
 struct cli_picture_input {

@@ -41,14 +41,18 @@ static pum_status check_inputs(struct cli *cli, const struct cli_network *networ
 {
     const struct cli_model *model = &network->model;
     if (!cli_text_is_input(network))
-        return fault_set(&cli->fault, PUM_E_UNSUPPORTED, "%s takes no text: it has no input "
-                         "'input_ids' of whole numbers", model->path);
+        return fault_set(&cli->fault, PUM_E_UNSUPPORTED,
+                         "%s takes no text: it has no input "
+                         "'input_ids' of whole numbers",
+                         model->path);
     for (int32_t i = 0; i < model->input_count; i++) {
         const pum_port_info *port = &model->inputs[i];
         if (source_of(port) == TEXT_NONE && (other == NULL || strcmp(port->name, other) != 0))
-            return fault_set(&cli->fault, PUM_E_UNSUPPORTED, "%s has an input '%s', which is none "
+            return fault_set(&cli->fault, PUM_E_UNSUPPORTED,
+                             "%s has an input '%s', which is none "
                              "of input_ids, attention_mask, token_type_ids and position_ids; "
-                             "`pumice run` takes any input", model->path, port->name);
+                             "`pumice run` takes any input",
+                             model->path, port->name);
         if (source_of(port) != TEXT_NONE && port->rank != 2)
             return fault_set(&cli->fault, PUM_E_SHAPE, "%s: input '%s' is not [batch, length]",
                              model->path, port->name);
@@ -111,8 +115,10 @@ pum_status cli_text_open(struct cli *cli, struct cli_text *text, const struct cl
     text->rows = dims[0] > 0 ? (int32_t)dims[0] : 0;
     text->length = dims[1] > 0 && dims[1] <= INT32_MAX ? (int32_t)dims[1] : 0;
     if (text->rows > 1)
-        return fault_set(&cli->fault, PUM_E_UNSUPPORTED, "%s takes exactly %d texts at once; "
-                         "export it with a free batch, or one of 1", model->path, text->rows);
+        return fault_set(&cli->fault, PUM_E_UNSUPPORTED,
+                         "%s takes exactly %d texts at once; "
+                         "export it with a free batch, or one of 1",
+                         model->path, text->rows);
     limit(&text->max_length, model->arch.max_length);
     limit(&text->max_length, text->length);
     limit(&text->max_length, tokenizer_get_info(text->tokenizer)->max_length);
@@ -134,7 +140,8 @@ static pum_status check_ids(struct cli *cli, const struct cli_text *text,
     size_t cells = (size_t)batch->rows * (size_t)batch->columns;
     for (size_t i = 0; i < cells && text->vocabulary > 0; i++)
         if (batch->ids[i] >= text->vocabulary)
-            return fault_set(&cli->fault, PUM_E_ARGUMENT, "the tokenizer is not this model's: it "
+            return fault_set(&cli->fault, PUM_E_ARGUMENT,
+                             "the tokenizer is not this model's: it "
                              "gives the token %lld, the model knows %d",
                              (long long)batch->ids[i], text->vocabulary);
     return PUM_OK;
@@ -191,9 +198,8 @@ static pum_status give_one(struct cli *cli, struct cli_network *network, int32_t
                            int32_t count)
 {
     size_t columns = (size_t)batch->columns, cells = (size_t)count * columns;
-    pum_tensor tensor = {.dtype = network->model.inputs[input].dtype,
-                         .rank = 2,
-                         .dims = {count, batch->columns}};
+    pum_tensor tensor = {
+        .dtype = network->model.inputs[input].dtype, .rank = 2, .dims = {count, batch->columns}};
     tensor.size_bytes = cells * pum_dtype_size(tensor.dtype);
     tensor.data = malloc(tensor.size_bytes + 1);
     if (tensor.data == NULL)

@@ -100,8 +100,10 @@ static pum_status find_output(struct cli *cli, struct classifier *c)
     const struct cli_model *model = &c->network.model;
     c->output = cli_network_output(&c->network, "logits");
     if (c->output < 0 && model->arch.family != NULL)
-        return fault_set(&cli->fault, PUM_E_UNSUPPORTED, "%s is no classifier (by config.json's "
-                         "architectures); `pumice embed` gives vectors of texts", model->path);
+        return fault_set(&cli->fault, PUM_E_UNSUPPORTED,
+                         "%s is no classifier (by config.json's "
+                         "architectures); `pumice embed` gives vectors of texts",
+                         model->path);
     c->output = c->output < 0 ? 0 : c->output;
     return PUM_OK;
 }
@@ -125,8 +127,10 @@ static pum_status open_classifier(struct cli *cli, const char *path,
                              (int32_t)options->max_length, NULL);
     if (!cli_picture_input_find(&c->network.model, &c->picture) ||
         c->network.model.input_count != 1)
-        return fault_set(&cli->fault, PUM_E_UNSUPPORTED, "%s: a classifier has one input that "
-                         "takes a picture, or input_ids; `pumice info` shows this model's", path);
+        return fault_set(&cli->fault, PUM_E_UNSUPPORTED,
+                         "%s: a classifier has one input that "
+                         "takes a picture, or input_ids; `pumice info` shows this model's",
+                         path);
     return cli_picture_prepare(cli, &c->network.model, &c->picture, CLI_PICTURE_CLASSIFY,
                                &options->picture, &c->how);
 }
@@ -269,8 +273,8 @@ static pum_status run_and_show(struct cli *cli, struct classifier *c, const char
     return status;
 }
 
-static pum_status classify_pictures(struct cli *cli, struct classifier *c,
-                                    const char *const *paths, int32_t count)
+static pum_status classify_pictures(struct cli *cli, struct classifier *c, const char *const *paths,
+                                    int32_t count)
 {
     pum_status status = PUM_OK;
     for (int32_t i = 0; i < count && status == PUM_OK; i++) {
@@ -313,13 +317,12 @@ static pum_status run(struct cli *cli, const struct option_words *words,
     pum_status status = open_classifier(cli, words->items[0], options, &c);
     c.json = cli->json ? json_array() : NULL;
     if (status == PUM_OK)
-        status = (c.takes_text ? classify_texts : classify_pictures)(cli, &c, words->items + 1,
-                                                                     count);
+        status =
+            (c.takes_text ? classify_texts : classify_pictures)(cli, &c, words->items + 1, count);
     if (status == PUM_OK && c.json != NULL)
-        status = cli_print_json(cli, json_pack("{s:o, s:o, s:O}", "model",
-                                               cli_json_text(words->items[0]), "device",
-                                               cli_json_text(pum_device_get_info(cli->gpu)->name),
-                                               "results", c.json));
+        status = cli_print_json(
+            cli, json_pack("{s:o, s:o, s:O}", "model", cli_json_text(words->items[0]), "device",
+                           cli_json_text(pum_device_get_info(cli->gpu)->name), "results", c.json));
     close_classifier(&c);
     return status;
 }
@@ -346,8 +349,10 @@ static int run_classify(const struct command *command, int argc, char **argv)
     if (!cli_begin(&cli, command, argc, argv, rows, sizeof(rows) / sizeof(rows[0]), &words, &code))
         return code;
     if (words.count < 2)
-        fault_set(&cli.fault, PUM_E_ARGUMENT, "classify: give a model, and a picture or a text: "
-                  "pumice %s", command->usage);
+        fault_set(&cli.fault, PUM_E_ARGUMENT,
+                  "classify: give a model, and a picture or a text: "
+                  "pumice %s",
+                  command->usage);
     else
         run(&cli, &words, &options);
     return cli_end(&cli);

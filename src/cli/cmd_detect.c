@@ -54,8 +54,10 @@ static pum_status take_params(struct cli *cli, const struct detect_options *opti
         status = take_fraction(cli, "overlap", options->overlap, &params->overlap);
     if (status == PUM_OK && options->layout != NULL &&
         !detect_layout_find(options->layout, &params->layout))
-        status = fault_set(&cli->fault, PUM_E_ARGUMENT, "--layout %s: auto, yolov5, yolov8, rows "
-                           "or boxes", options->layout);
+        status = fault_set(&cli->fault, PUM_E_ARGUMENT,
+                           "--layout %s: auto, yolov5, yolov8, rows "
+                           "or boxes",
+                           options->layout);
     return status;
 }
 
@@ -85,8 +87,10 @@ static pum_status open_detector(struct cli *cli, const char *path,
     const struct cli_model *model = &detector->network.model;
     detector->params.label_count = detector->labels.count;
     if (!cli_picture_input_find(model, &detector->input) || model->input_count != 1)
-        return fault_set(&cli->fault, PUM_E_UNSUPPORTED, "%s: a detector has one input, and that "
-                         "takes a picture; `pumice info` shows this model's", path);
+        return fault_set(&cli->fault, PUM_E_UNSUPPORTED,
+                         "%s: a detector has one input, and that "
+                         "takes a picture; `pumice info` shows this model's",
+                         path);
     return cli_picture_prepare(cli, model, &detector->input, CLI_PICTURE_DETECT, &options->picture,
                                &detector->how);
 }
@@ -204,11 +208,11 @@ static json_t *json_picture(const struct detector *detector, const char *path,
     for (int32_t i = 0; i < result->count; i++) {
         const struct detect_box *box = &result->boxes[i];
         const char *name = hf_labels_name(&detector->labels, box->label);
-        json_array_append_new(
-            boxes, json_pack("{s:i, s:o, s:f, s:[ffff]}", "class", box->label, "label",
-                             name != NULL ? cli_json_text(name) : json_null(), "score",
-                             (double)box->score, "box", (double)box->left, (double)box->top,
-                             (double)box->right, (double)box->bottom));
+        json_array_append_new(boxes,
+                              json_pack("{s:i, s:o, s:f, s:[ffff]}", "class", box->label, "label",
+                                        name != NULL ? cli_json_text(name) : json_null(), "score",
+                                        (double)box->score, "box", (double)box->left,
+                                        (double)box->top, (double)box->right, (double)box->bottom));
     }
     return json_pack("{s:o, s:i, s:i, s:o}", "image", cli_json_text(path), "width", image->width,
                      "height", image->height, "objects", boxes);

@@ -75,14 +75,13 @@ static json_t *json_embeddings(const struct cli *cli, const struct embedder *e,
         json_t *vector = json_array(), *others = json_array();
         for (int32_t i = 0; i < e->width; i++)
             json_array_append_new(
-                vector,
-                cli_json_number((double)e->vectors[(size_t)row * (size_t)e->width + i]));
+                vector, cli_json_number((double)e->vectors[(size_t)row * (size_t)e->width + i]));
         for (int32_t other = 0; other < e->batch.rows; other++)
             json_array_append_new(others, cli_json_number(embedder_alike(e, row, other)));
-        json_array_append_new(items, json_pack("{s:o, s:i, s:b, s:o}", "text",
-                                               cli_json_text(texts[row]), "tokens",
-                                               e->batch.lengths[row], "cut",
-                                               (int)e->batch.cut[row], "embedding", vector));
+        json_array_append_new(items,
+                              json_pack("{s:o, s:i, s:b, s:o}", "text", cli_json_text(texts[row]),
+                                        "tokens", e->batch.lengths[row], "cut",
+                                        (int)e->batch.cut[row], "embedding", vector));
         json_array_append_new(similarity, others);
     }
     return json_pack("{s:o, s:o, s:i, s:s, s:b, s:o, s:o}", "model",
@@ -97,15 +96,27 @@ static pum_status write_files(struct cli *cli, const struct embedder *e, const c
 {
     int64_t rows = e->batch.rows, columns = e->batch.columns;
     size_t cells = (size_t)rows * (size_t)columns * sizeof(int64_t);
-    pum_port_info ports[] = {{.name = "embeddings"}, {.name = "input_ids"},
-                             {.name = "attention_mask"}, {.name = "last_hidden_state"}};
+    pum_port_info ports[] = {{.name = "embeddings"},
+                             {.name = "input_ids"},
+                             {.name = "attention_mask"},
+                             {.name = "last_hidden_state"}};
     struct cli_result items[] = {
-        {0, -1, {PUM_DTYPE_F32, 2, {rows, e->width}, e->vectors,
-                 (size_t)rows * (size_t)e->width * sizeof(float)}},
+        {0,
+         -1,
+         {PUM_DTYPE_F32,
+          2,
+          {rows, e->width},
+          e->vectors,
+          (size_t)rows * (size_t)e->width * sizeof(float)}},
         {1, -1, {PUM_DTYPE_I64, 2, {rows, columns}, e->batch.ids, cells}},
         {2, -1, {PUM_DTYPE_I64, 2, {rows, columns}, e->batch.attention_mask, cells}},
-        {3, -1, {PUM_DTYPE_F32, 3, {rows, columns, e->hidden_width}, e->states,
-                 cells / sizeof(int64_t) * (size_t)e->hidden_width * sizeof(float)}},
+        {3,
+         -1,
+         {PUM_DTYPE_F32,
+          3,
+          {rows, columns, e->hidden_width},
+          e->states,
+          cells / sizeof(int64_t) * (size_t)e->hidden_width * sizeof(float)}},
     };
     int32_t count = e->states != NULL ? 4 : 3;
     struct cli_model model = {.outputs = ports, .output_count = count};
@@ -168,11 +179,11 @@ static pum_status run(struct cli *cli, const struct option_words *words,
     if (texts == NULL)
         return fault_set(&cli->fault, PUM_E_MEMORY, "out of memory");
     memcpy(texts, words->items + 1, (size_t)count * sizeof(*texts));
-    pum_status status = options->file != NULL
-                            ? read_lines(cli, options->file, &data, &texts, &count)
-                            : PUM_OK;
+    pum_status status =
+        options->file != NULL ? read_lines(cli, options->file, &data, &texts, &count) : PUM_OK;
     if (status == PUM_OK && count == 0)
-        status = fault_set(&cli->fault, PUM_E_ARGUMENT, "embed: give a text, or a file of them "
+        status = fault_set(&cli->fault, PUM_E_ARGUMENT,
+                           "embed: give a text, or a file of them "
                            "with --file");
     if (status == PUM_OK)
         status = embed(cli, words->items[0], texts, count, options);

@@ -42,19 +42,23 @@ static pum_status open_matcher(struct cli *cli, const char *path,
     m->logits = cli_network_output(&m->network, "logits_per_image");
     if (m->logits < 0 || !cli_text_is_input(&m->network) ||
         !cli_picture_input_find(model, &m->picture))
-        return fault_set(&cli->fault, PUM_E_UNSUPPORTED, "%s is no CLIP model: it has no inputs "
-                         "input_ids and pixel_values with an output logits_per_image", path);
+        return fault_set(&cli->fault, PUM_E_UNSUPPORTED,
+                         "%s is no CLIP model: it has no inputs "
+                         "input_ids and pixel_values with an output logits_per_image",
+                         path);
     status = cli_text_open(cli, &m->text, &m->network, options->tokenizer, 0,
                            model->inputs[m->picture.index].name);
     if (status == PUM_OK)
         status = cli_picture_prepare(cli, model, &m->picture, CLI_PICTURE_CLASSIFY,
                                      &options->picture, &m->how);
     if (status == PUM_OK)
-        status = cli_text_encode(cli, &m->text, options->texts.items, options->texts.count,
-                                 &m->batch);
+        status =
+            cli_text_encode(cli, &m->text, options->texts.items, options->texts.count, &m->batch);
     if (status == PUM_OK && m->text.rows > 0 && m->text.rows != options->texts.count)
-        status = fault_set(&cli->fault, PUM_E_ARGUMENT, "%s takes %d text at once; export it with "
-                           "a free batch", path, m->text.rows);
+        status = fault_set(&cli->fault, PUM_E_ARGUMENT,
+                           "%s takes %d text at once; export it with "
+                           "a free batch",
+                           path, m->text.rows);
     return status;
 }
 
@@ -77,8 +81,7 @@ static pum_status take_logits(struct cli *cli, struct matcher *m, int32_t first,
         status = fault_set(&cli->fault, PUM_E_SHAPE, "%s: logits_per_image is not [images, texts]",
                            m->network.model.path);
     if (status == PUM_OK)
-        memcpy(m->values + (size_t)first * texts, values,
-               (size_t)count * texts * sizeof(*values));
+        memcpy(m->values + (size_t)first * texts, values, (size_t)count * texts * sizeof(*values));
     free(values);
     return status;
 }
@@ -93,8 +96,10 @@ static pum_status run_pictures(struct cli *cli, struct matcher *m, const char *c
         status = cli_picture_read(cli, paths[first + i], &m->how, &ready[i], NULL);
         if (status == PUM_OK &&
             (ready[i].width != ready[0].width || ready[i].height != ready[0].height))
-            status = fault_set(&cli->fault, PUM_E_SHAPE, "%s has another size than the pictures "
-                               "before it; --size N makes them equal", paths[first + i]);
+            status = fault_set(&cli->fault, PUM_E_SHAPE,
+                               "%s has another size than the pictures "
+                               "before it; --size N makes them equal",
+                               paths[first + i]);
     }
     if (status == PUM_OK)
         status = cli_picture_batch(cli, &m->picture, ready, count, &tensor);
@@ -136,8 +141,8 @@ static json_t *json_results(const struct cli *cli, const struct matcher *m,
                 rows, json_pack("{s:o, s:o, s:o}", "text", cli_json_text(texts[k]), "probability",
                                 cli_json_number(probability(logits, m->batch.rows, k)), "logit",
                                 cli_json_number((double)logits[k])));
-        json_array_append_new(images, json_pack("{s:o, s:o}", "image", cli_json_text(paths[i]),
-                                                "texts", rows));
+        json_array_append_new(
+            images, json_pack("{s:o, s:o}", "image", cli_json_text(paths[i]), "texts", rows));
     }
     return json_pack("{s:o, s:o, s:o}", "model", cli_json_text(m->network.model.path), "device",
                      cli_json_text(pum_device_get_info(cli->gpu)->name), "images", images);
@@ -209,8 +214,10 @@ static int run_similarity(const struct command *command, int argc, char **argv)
     if (!cli_begin(&cli, command, argc, argv, rows, sizeof(rows) / sizeof(rows[0]), &words, &code))
         return code;
     if (words.count < 2 || options.texts.count < 1)
-        fault_set(&cli.fault, PUM_E_ARGUMENT, "similarity: give a model, a picture and --text for "
-                  "each text: pumice %s", command->usage);
+        fault_set(&cli.fault, PUM_E_ARGUMENT,
+                  "similarity: give a model, a picture and --text for "
+                  "each text: pumice %s",
+                  command->usage);
     else
         run(&cli, &words, &options);
     return cli_end(&cli);

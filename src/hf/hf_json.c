@@ -48,8 +48,7 @@ static pum_status load(const char *place, json_t **out_value, struct fault *faul
     *out_value = json_loadb((const char *)text, size, JSON_REJECT_DUPLICATES, &error);
     free(text);
     if (*out_value == NULL)
-        return fault_set(fault, PUM_E_FORMAT, "%.500s: line %d: %s", place, error.line,
-                         error.text);
+        return fault_set(fault, PUM_E_FORMAT, "%.500s: line %d: %s", place, error.line, error.text);
     return PUM_OK;
 }
 
@@ -72,8 +71,8 @@ pum_status hf_json_load_list(struct hf_json_list *list, const char *folder, cons
     *list = (struct hf_json_list){.place = hf_path(folder, name)};
     pum_status status = load(list->place, &list->array, fault);
     if (status == PUM_OK && !json_is_array(list->array))
-        status = fault_set(fault, PUM_E_FORMAT, "%.500s: a JSON list [ ... ] is expected",
-                           list->place);
+        status =
+            fault_set(fault, PUM_E_FORMAT, "%.500s: a JSON list [ ... ] is expected", list->place);
     if (status != PUM_OK)
         hf_json_free_list(list);
     return status;

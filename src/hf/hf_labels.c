@@ -45,11 +45,14 @@ static pum_status from_object(struct hf_labels *labels, const json_t *object, co
 {
     const char *key;
     json_t *value;
-    json_object_foreach((json_t *)(uintptr_t)object, key, value) {
+    json_object_foreach((json_t *)(uintptr_t)object, key, value)
+    {
         int64_t index = class_number(key);
         if (index < 0 || !json_is_string(value))
-            return fault_set(fault, PUM_E_FORMAT, "%.500s: \"%.60s\" is no class number below %d "
-                             "with a name", place, key, MAX_LABELS);
+            return fault_set(fault, PUM_E_FORMAT,
+                             "%.500s: \"%.60s\" is no class number below %d "
+                             "with a name",
+                             place, key, MAX_LABELS);
         pum_status status = set_name(labels, index, json_string_value(value), fault);
         if (status != PUM_OK)
             return status;
@@ -80,9 +83,9 @@ static pum_status from_json(struct hf_labels *labels, const char *text, size_t s
     if (root == NULL)
         return fault_set(fault, PUM_E_FORMAT, "%.500s: line %d: %s", path, error.line, error.text);
     const json_t *inner = json_object_get(root, "id2label");
-    pum_status status = json_is_array(root) ? from_array(labels, root, path, fault)
-                                            : from_object(labels, inner != NULL ? inner : root,
-                                                          path, fault);
+    pum_status status = json_is_array(root)
+                            ? from_array(labels, root, path, fault)
+                            : from_object(labels, inner != NULL ? inner : root, path, fault);
     json_decref(root);
     return status;
 }
@@ -126,8 +129,7 @@ pum_status hf_labels_from_file(struct hf_labels *labels, const char *path, struc
     return status;
 }
 
-pum_status hf_labels_from_config(struct hf_labels *labels, const char *folder,
-                                 struct fault *fault)
+pum_status hf_labels_from_config(struct hf_labels *labels, const char *folder, struct fault *fault)
 {
     struct hf_json config, names = {0};
     *labels = (struct hf_labels){0};

@@ -14,8 +14,7 @@ struct hf_labels {
 };
 
 /* id2label of FOLDER/config.json; a folder without either gives an empty list. */
-pum_status hf_labels_from_config(struct hf_labels *labels, const char *folder,
-                                 struct fault *fault);
+pum_status hf_labels_from_config(struct hf_labels *labels, const char *folder, struct fault *fault);
 /* A file: one name a line, the first is class 0; or JSON, {"0": "name", ...}, ["name", ...] or a
  * config.json. */
 pum_status hf_labels_from_file(struct hf_labels *labels, const char *path, struct fault *fault);

@@ -92,8 +92,7 @@ static pum_status read_fit(const struct hf_json *json, struct preprocess *how, s
 }
 
 /* A stretch keeps its size beside that of the cut. */
-static pum_status read_crop(const struct hf_json *json, struct preprocess *how,
-                            struct fault *fault)
+static pum_status read_crop(const struct hf_json *json, struct preprocess *how, struct fault *fault)
 {
     int64_t width, height;
     bool crop, present;

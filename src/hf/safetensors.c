@@ -132,12 +132,14 @@ static pum_status add_files_of_index(struct safetensors *set, const char *folder
 {
     const char *tensor;
     json_t *value;
-    json_object_foreach(map->object, tensor, value) {
+    json_object_foreach(map->object, tensor, value)
+    {
         const char *name = json_string_value(value);
         if (name == NULL || !is_plain_name(name))
-            return fault_set(fault, PUM_E_FORMAT, "%.500s: tensor '%.120s' is said to be in "
-                             "'%.120s', which is no name of a file in this folder", map->place,
-                             tensor, name != NULL ? name : "?");
+            return fault_set(fault, PUM_E_FORMAT,
+                             "%.500s: tensor '%.120s' is said to be in "
+                             "'%.120s', which is no name of a file in this folder",
+                             map->place, tensor, name != NULL ? name : "?");
         if (find_file(set, folder, name) >= 0)
             continue;
         if (set->file_count == MAX_FILES)
@@ -156,13 +158,15 @@ static pum_status check_index(const struct safetensors *set, const char *folder,
 {
     const char *name;
     json_t *value;
-    json_object_foreach(map->object, name, value) {
+    json_object_foreach(map->object, name, value)
+    {
         const struct st_tensor *tensor = safetensors_find(set, name);
         int32_t file = find_file(set, folder, json_string_value(value));
         if (tensor == NULL || tensor->file != set->files[file].path)
-            return fault_set(fault, PUM_E_FORMAT, "%.500s: tensor '%.120s' is said to be in "
-                             "'%.120s', which has no such tensor", map->place, name,
-                             json_string_value(value));
+            return fault_set(fault, PUM_E_FORMAT,
+                             "%.500s: tensor '%.120s' is said to be in "
+                             "'%.120s', which has no such tensor",
+                             map->place, name, json_string_value(value));
     }
     return PUM_OK;
 }
@@ -206,10 +210,11 @@ static pum_status no_weights(const char *folder, struct fault *fault)
                                          "tf_model.h5", "flax_model.msgpack"};
     for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++)
         if (hf_has_file(folder, others[i]))
-            return fault_set(fault, PUM_E_UNSUPPORTED, "%.500s: there is %s, but no "
-                             SINGLE_NAME "; save the model again with "
-                             "model.save_pretrained(FOLDER, safe_serialization=True)", folder,
-                             others[i]);
+            return fault_set(fault, PUM_E_UNSUPPORTED,
+                             "%.500s: there is %s, but no " SINGLE_NAME
+                             "; save the model again with "
+                             "model.save_pretrained(FOLDER, safe_serialization=True)",
+                             folder, others[i]);
     return fault_set(fault, PUM_E_FILE, "%.500s: there is no " SINGLE_NAME " and no " INDEX_NAME,
                      folder);
 }
@@ -227,8 +232,7 @@ static pum_status open_any(struct safetensors *set, const char *path, struct fau
     return open_single(set, strdup(path), fault);
 }
 
-static pum_status end_open(pum_status status, struct safetensors *set,
-                           struct safetensors **out_set)
+static pum_status end_open(pum_status status, struct safetensors *set, struct safetensors **out_set)
 {
     if (status != PUM_OK) {
         set_release(set);

@@ -19,15 +19,17 @@ static const struct {
     pum_dtype dtype;
     uint32_t bits;
 } type_rows[] = {
-    {"F32", PUM_DTYPE_F32, 32},   {"F16", PUM_DTYPE_F16, 16},  {"BF16", PUM_DTYPE_BF16, 16},
-    {"F64", PUM_DTYPE_F64, 64},   {"I64", PUM_DTYPE_I64, 64},  {"I32", PUM_DTYPE_I32, 32},
-    {"I16", PUM_DTYPE_I16, 16},   {"I8", PUM_DTYPE_I8, 8},     {"U64", PUM_DTYPE_U64, 64},
-    {"U32", PUM_DTYPE_U32, 32},   {"U16", PUM_DTYPE_U16, 16},  {"U8", PUM_DTYPE_U8, 8},
-    {"BOOL", PUM_DTYPE_BOOL, 8},  {"C64", PUM_DTYPE_NONE, 64}, {"F8_E5M2", PUM_DTYPE_NONE, 8},
-    {"F8_E4M3", PUM_DTYPE_NONE, 8},     {"F8_E8M0", PUM_DTYPE_NONE, 8},
-    {"F8_E4M3FNUZ", PUM_DTYPE_NONE, 8}, {"F8_E5M2FNUZ", PUM_DTYPE_NONE, 8},
-    {"F6_E2M3", PUM_DTYPE_NONE, 6},     {"F6_E3M2", PUM_DTYPE_NONE, 6},
-    {"F4", PUM_DTYPE_NONE, 4},
+    {"F32", PUM_DTYPE_F32, 32},         {"F16", PUM_DTYPE_F16, 16},
+    {"BF16", PUM_DTYPE_BF16, 16},       {"F64", PUM_DTYPE_F64, 64},
+    {"I64", PUM_DTYPE_I64, 64},         {"I32", PUM_DTYPE_I32, 32},
+    {"I16", PUM_DTYPE_I16, 16},         {"I8", PUM_DTYPE_I8, 8},
+    {"U64", PUM_DTYPE_U64, 64},         {"U32", PUM_DTYPE_U32, 32},
+    {"U16", PUM_DTYPE_U16, 16},         {"U8", PUM_DTYPE_U8, 8},
+    {"BOOL", PUM_DTYPE_BOOL, 8},        {"C64", PUM_DTYPE_NONE, 64},
+    {"F8_E5M2", PUM_DTYPE_NONE, 8},     {"F8_E4M3", PUM_DTYPE_NONE, 8},
+    {"F8_E8M0", PUM_DTYPE_NONE, 8},     {"F8_E4M3FNUZ", PUM_DTYPE_NONE, 8},
+    {"F8_E5M2FNUZ", PUM_DTYPE_NONE, 8}, {"F6_E2M3", PUM_DTYPE_NONE, 6},
+    {"F6_E3M2", PUM_DTYPE_NONE, 6},     {"F4", PUM_DTYPE_NONE, 4},
 };
 
 /* Every message says in which file and tensor. */
@@ -87,8 +89,7 @@ static pum_status read_shape(const char *path, const json_t *entry, struct st_te
 
 /* The place in the data, which is data_bytes long; *out_begin is where. */
 static pum_status read_place(const char *path, const json_t *entry, size_t data_bytes,
-                             const struct st_tensor *tensor, size_t *out_begin,
-                             struct fault *fault)
+                             const struct st_tensor *tensor, size_t *out_begin, struct fault *fault)
 {
     const json_t *place = json_object_get(entry, "data_offsets");
     const json_t *first = json_array_get(place, 0), *last = json_array_get(place, 1);
@@ -97,12 +98,15 @@ static pum_status read_place(const char *path, const json_t *entry, size_t data_
         return TENSOR_FAULT(PUM_E_FORMAT, "%s", "data_offsets is no pair of whole numbers");
     json_int_t begin = json_integer_value(first), end = json_integer_value(last);
     if (begin < 0 || end < begin || (uint64_t)end > data_bytes)
-        return TENSOR_FAULT(PUM_E_FORMAT, "data_offsets [%lld, %lld] lie outside the data, which "
+        return TENSOR_FAULT(PUM_E_FORMAT,
+                            "data_offsets [%lld, %lld] lie outside the data, which "
                             "has %zu bytes; the file is damaged or was not copied whole",
                             (long long)begin, (long long)end, data_bytes);
     if ((uint64_t)(end - begin) != tensor->size_bytes)
-        return TENSOR_FAULT(PUM_E_FORMAT, "data_offsets give %lld bytes; its type and shape need "
-                            "%zu", (long long)(end - begin), tensor->size_bytes);
+        return TENSOR_FAULT(PUM_E_FORMAT,
+                            "data_offsets give %lld bytes; its type and shape need "
+                            "%zu",
+                            (long long)(end - begin), tensor->size_bytes);
     *out_begin = (size_t)begin;
     return PUM_OK;
 }
@@ -164,7 +168,8 @@ static pum_status read_entries(struct st_file *file, const uint8_t *data, size_t
     file->tensors = calloc(room + 1, sizeof(*file->tensors));
     if (file->tensors == NULL)
         return fault_set(fault, PUM_E_MEMORY, "out of memory");
-    json_object_foreach(file->header, name, entry) {
+    json_object_foreach(file->header, name, entry)
+    {
         if (strcmp(name, "__metadata__") == 0)
             continue;
         struct st_tensor *tensor = &file->tensors[file->count];
@@ -188,16 +193,21 @@ pum_status st_read_header(struct st_file *file, const uint8_t *data, size_t size
     for (int i = LENGTH_BYTES - 1; i >= 0; i--)
         length = length << 8 | data[i];
     if (length > size_bytes - LENGTH_BYTES)
-        return fault_set(fault, PUM_E_FORMAT, "%.500s: the header would have %llu bytes, the file "
+        return fault_set(fault, PUM_E_FORMAT,
+                         "%.500s: the header would have %llu bytes, the file "
                          "has %zu; this is no safetensors file, or it was not copied whole",
                          file->path, (unsigned long long)length, size_bytes);
     if (length > HF_JSON_MAX_BYTES)
-        return fault_set(fault, PUM_E_UNSUPPORTED, "%.500s: the header has %llu bytes; at most %zu "
-                         "are read", file->path, (unsigned long long)length, HF_JSON_MAX_BYTES);
+        return fault_set(fault, PUM_E_UNSUPPORTED,
+                         "%.500s: the header has %llu bytes; at most %zu "
+                         "are read",
+                         file->path, (unsigned long long)length, HF_JSON_MAX_BYTES);
     const uint8_t *text = data + LENGTH_BYTES;
     if (length == 0 || text[0] != '{')
-        return fault_set(fault, PUM_E_FORMAT, "%.500s: the header is no JSON object; this is no "
-                         "safetensors file", file->path);
+        return fault_set(fault, PUM_E_FORMAT,
+                         "%.500s: the header is no JSON object; this is no "
+                         "safetensors file",
+                         file->path);
     file->header = json_loadb((const char *)text, (size_t)length, JSON_REJECT_DUPLICATES, &error);
     if (file->header == NULL)
         return fault_set(fault, PUM_E_FORMAT, "%.500s: the header is damaged: %s", file->path,

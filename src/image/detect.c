@@ -19,8 +19,8 @@
 #define MOST_READY_ROWS 1000
 
 static const char *const layout_names[] = {
-    [DETECT_AUTO] = "auto",       [DETECT_YOLO_V5] = "yolov5", [DETECT_YOLO_V8] = "yolov8",
-    [DETECT_ROWS] = "rows",       [DETECT_BOXES] = "boxes",
+    [DETECT_AUTO] = "auto", [DETECT_YOLO_V5] = "yolov5", [DETECT_YOLO_V8] = "yolov8",
+    [DETECT_ROWS] = "rows", [DETECT_BOXES] = "boxes",
 };
 
 bool detect_layout_find(const char *name, enum detect_layout *out_layout)
@@ -335,17 +335,19 @@ static pum_status refuse(const struct detect_output *outputs, int32_t count, str
     char text[600] = "";
     size_t used = 0;
     for (int32_t i = 0; i < count && used < sizeof(text) - 1; i++) {
-        used += (size_t)snprintf(text + used, sizeof(text) - used, "%s'%.60s' %s [",
-                                 i > 0 ? ", " : "", outputs[i].name,
-                                 pum_dtype_name(outputs[i].tensor.dtype));
+        used +=
+            (size_t)snprintf(text + used, sizeof(text) - used, "%s'%.60s' %s [", i > 0 ? ", " : "",
+                             outputs[i].name, pum_dtype_name(outputs[i].tensor.dtype));
         for (int32_t k = 0; k < outputs[i].tensor.rank && used < sizeof(text) - 1; k++)
             used += (size_t)snprintf(text + used, sizeof(text) - used, "%s%lld", k > 0 ? ", " : "",
                                      (long long)outputs[i].tensor.dims[k]);
         if (used < sizeof(text) - 1)
             used += (size_t)snprintf(text + used, sizeof(text) - used, "]");
     }
-    return fault_set(fault, PUM_E_UNSUPPORTED, "these outputs are none that a known detector "
-                     "gives: %s", text);
+    return fault_set(fault, PUM_E_UNSUPPORTED,
+                     "these outputs are none that a known detector "
+                     "gives: %s",
+                     text);
 }
 
 static bool add_candidates(struct candidates *list, const struct detect_output *outputs,
@@ -380,8 +382,8 @@ pum_status detect_decode(const struct detect_output *outputs, int32_t count,
 {
     struct apart apart = {0};
     struct candidates list = {.params = params,
-                              .least_score = params->least_score > 0 ? params->least_score
-                                                                     : DEFAULT_SCORE};
+                              .least_score =
+                                  params->least_score > 0 ? params->least_score : DEFAULT_SCORE};
     enum detect_layout layout = params->layout;
     *out_result = (struct detect_result){0};
     if (layout == DETECT_AUTO && count > 0)
@@ -398,10 +400,9 @@ pum_status detect_decode(const struct detect_output *outputs, int32_t count,
     }
     out_result->boxes = list.boxes;
     out_result->layout = layout;
-    out_result->count =
-        detect_suppress(list.boxes, list.count, params->overlap > 0 ? params->overlap
-                                                                    : DEFAULT_OVERLAP,
-                        params->across, params->most > 0 ? params->most : DEFAULT_MOST);
+    out_result->count = detect_suppress(
+        list.boxes, list.count, params->overlap > 0 ? params->overlap : DEFAULT_OVERLAP,
+        params->across, params->most > 0 ? params->most : DEFAULT_MOST);
     return PUM_OK;
 }
 

@@ -19,8 +19,8 @@ enum detect_layout {
     DETECT_AUTO = 0,
     DETECT_YOLO_V5,
     DETECT_YOLO_V8,
-    DETECT_ROWS,       /* [n, 6] or [n, 7] */
-    DETECT_BOXES       /* boxes, scores and perhaps labels apart */
+    DETECT_ROWS, /* [n, 6] or [n, 7] */
+    DETECT_BOXES /* boxes, scores and perhaps labels apart */
 };
 
 /* "yolov5", "yolov8", "rows", "boxes", "auto" */
@@ -41,10 +41,10 @@ struct detect_output {
 
 struct detect_params {
     enum detect_layout layout;
-    float least_score; /* 0: 0.25 */
-    float overlap;     /* boxes of one class that overlap more are one; 0: 0.45 */
-    int32_t most;      /* boxes at most; 0: 300 */
-    bool across;       /* boxes of different classes, too, are one */
+    float least_score;   /* 0: 0.25 */
+    float overlap;       /* boxes of one class that overlap more are one; 0: 0.45 */
+    int32_t most;        /* boxes at most; 0: 300 */
+    bool across;         /* boxes of different classes, too, are one */
     int32_t label_count; /* known classes; 0: unknown. Settles which YOLO it is */
     /* The picture's size, the network's, and where the first lies in the second. */
     int32_t picture_width, picture_height, width, height;

@@ -63,9 +63,9 @@ static const struct kernel {
     double (*weight)(double x);
     double support;
 } kernels[] = {
-    [IMAGE_NEAREST] = {NULL, 0},       [IMAGE_LANCZOS] = {lanczos, 3},
-    [IMAGE_BILINEAR] = {bilinear, 1},  [IMAGE_BICUBIC] = {bicubic, 2},
-    [IMAGE_BOX] = {box, 0.5},          [IMAGE_HAMMING] = {hamming, 1},
+    [IMAGE_NEAREST] = {NULL, 0},      [IMAGE_LANCZOS] = {lanczos, 3},
+    [IMAGE_BILINEAR] = {bilinear, 1}, [IMAGE_BICUBIC] = {bicubic, 2},
+    [IMAGE_BOX] = {box, 0.5},         [IMAGE_HAMMING] = {hamming, 1},
 };
 
 static const char *const names[] = {
@@ -87,8 +87,8 @@ bool image_kernel_find(const char *name, enum image_kernel *out_kernel)
 /* --- One axis --------------------------------------------------------------------------------- */
 
 struct taps {
-    int32_t room;     /* weights of an output pixel */
-    int32_t *first;   /* first source pixel */
+    int32_t room;   /* weights of an output pixel */
+    int32_t *first; /* first source pixel */
     int32_t *count;
     int32_t *weights; /* room for each output pixel */
 };
@@ -157,18 +157,18 @@ static void run_pass(const struct image *source, const struct taps *taps, bool d
             int32_t i = down ? y : x;
             size_t at = down ? (size_t)taps->first[i] * row + (size_t)x * 3
                              : (size_t)y * row + (size_t)taps->first[i] * 3;
-            weigh(source->rgb + at, down ? row : 3,
-                  taps->weights + (size_t)i * (size_t)taps->room, taps->count[i], to);
+            weigh(source->rgb + at, down ? row : 3, taps->weights + (size_t)i * (size_t)taps->room,
+                  taps->count[i], to);
         }
     }
 }
 
-static pum_status resample_axis(const struct image *source, const struct kernel *kernel,
-                                bool down, int32_t size, struct image *out, struct fault *fault)
+static pum_status resample_axis(const struct image *source, const struct kernel *kernel, bool down,
+                                int32_t size, struct image *out, struct fault *fault)
 {
     struct taps taps;
-    pum_status status = image_create(out, down ? source->width : size,
-                                     down ? size : source->height, fault);
+    pum_status status =
+        image_create(out, down ? source->width : size, down ? size : source->height, fault);
     if (status != PUM_OK)
         return status;
     if (taps_make(&taps, kernel, down ? source->height : source->width, size)) {

@@ -71,8 +71,9 @@ static void place(const struct preprocess *how, const struct image *image, int32
                 int32_t sx = x - left;
                 uint8_t byte = around;
                 if (row && sx >= 0 && sx < image->width)
-                    byte = image->rgb[((size_t)sy * (size_t)image->width + (size_t)sx) * 3 +
-                                      (size_t)c];
+                    byte =
+                        image
+                            ->rgb[((size_t)sy * (size_t)image->width + (size_t)sx) * 3 + (size_t)c];
                 *to = ((float)byte * how->scale - how->mean[c]) / how->deviation[c];
             }
         }

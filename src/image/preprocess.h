@@ -22,7 +22,7 @@ struct preprocess {
     int32_t shortest;
     int32_t resized_width, resized_height; /* STRETCH to this first, then a cut; 0: no cut */
     enum image_kernel kernel;
-    float scale;             /* of bytes: 1/255 */
+    float scale;                 /* of bytes: 1/255 */
     float mean[3], deviation[3]; /* (byte * scale - mean) / deviation */
 };
 

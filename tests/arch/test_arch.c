@@ -42,8 +42,10 @@ static const struct row rows[] = {
     {"bert_classify", "base", {.part = ARCH_BASE}, F32_TOLERANCE},
     {"bert_classify", "whole", {.part = ARCH_WHOLE}, F32_TOLERANCE},
     {"minilm", "base", {.part = ARCH_WHOLE}, F32_TOLERANCE},
-    {"minilm", "sentence",
-     {.part = ARCH_BASE, .pooling = {.kind = ARCH_POOL_MEAN, .normalize = true}}, F32_TOLERANCE},
+    {"minilm",
+     "sentence",
+     {.part = ARCH_BASE, .pooling = {.kind = ARCH_POOL_MEAN, .normalize = true}},
+     F32_TOLERANCE},
     {"distilbert_bf16", "base", {.part = ARCH_BASE}, F32_TOLERANCE},
     {"distilbert_bf16", "whole", {.part = ARCH_WHOLE}, F32_TOLERANCE},
     {"roberta", "base", {.part = ARCH_BASE}, F32_TOLERANCE},
@@ -108,8 +110,7 @@ static double compare(const struct row *row, const char *name, const pum_tensor 
         float a, b;
         memcpy(&a, (const char *)got->data + i * sizeof(float), sizeof(float));
         memcpy(&b, expected->data + i * sizeof(float), sizeof(float));
-        double units = fabs((double)a - (double)b) /
-                       (row->tolerance * fmax(1, fabs((double)b)));
+        double units = fabs((double)a - (double)b) / (row->tolerance * fmax(1, fabs((double)b)));
         if (!(units <= worst))
             worst = units;
     }
@@ -202,9 +203,8 @@ int main(void)
     device = test_device_open(context);
     for (size_t i = 0; i < COUNT; i++) {
         (void)snprintf(names[i], sizeof(names[i]), "%s/%s", rows[i].folder, rows[i].cases);
-        tests[i] = (struct CMUnitTest){.name = names[i],
-                                       .test_func = test_row,
-                                       .initial_state = (void *)(uintptr_t)&rows[i]};
+        tests[i] = (struct CMUnitTest){
+            .name = names[i], .test_func = test_row, .initial_state = (void *)(uintptr_t)&rows[i]};
     }
     int failed = cmocka_run_group_tests_name("test_arch", tests, NULL, NULL);
     pum_device_destroy(&device);

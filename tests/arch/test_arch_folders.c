@@ -74,8 +74,8 @@ static void write_config(const char *source, const char *key, const char *value)
     if (key != NULL && value == NULL)
         assert_int_equal(json_object_del(config, key), 0);
     if (key != NULL && value != NULL)
-        assert_int_equal(json_object_set_new(config, key,
-                                             json_loads(value, JSON_DECODE_ANY, NULL)), 0);
+        assert_int_equal(json_object_set_new(config, key, json_loads(value, JSON_DECODE_ANY, NULL)),
+                         0);
     char *text = json_dumps(config, 0);
     hf_files_text(folder, "config.json", text);
     free(text);

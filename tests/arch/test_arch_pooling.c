@@ -62,12 +62,12 @@ static void check_kind(enum arch_pooling_kind kind, bool normalize)
         (&hidden[0][0][0])[i] = (float)((i * 37 + 11) % 101) / 25 - 2;
     test_must(arch_pooling_graph(context, (struct arch_pooling){kind, normalize}, &graph));
     test_must(pum_session_create(device, graph, NULL, &session));
-    test_must(pum_session_set_input(session, 0,
-                                    &(pum_tensor){PUM_DTYPE_F32, 3, {BATCH, LENGTH, WIDTH},
-                                                  hidden, sizeof(hidden)}));
-    test_must(pum_session_set_input(session, 1,
-                                    &(pum_tensor){PUM_DTYPE_I64, 2, {BATCH, LENGTH},
-                                                  (void *)(uintptr_t)mask, sizeof(mask)}));
+    test_must(pum_session_set_input(
+        session, 0,
+        &(pum_tensor){PUM_DTYPE_F32, 3, {BATCH, LENGTH, WIDTH}, hidden, sizeof(hidden)}));
+    test_must(pum_session_set_input(
+        session, 1,
+        &(pum_tensor){PUM_DTYPE_I64, 2, {BATCH, LENGTH}, (void *)(uintptr_t)mask, sizeof(mask)}));
     test_must(pum_session_run(session));
     test_must(pum_session_get_output(session, 0, &out));
     assert_int_equal(out.rank, 2);
@@ -77,8 +77,8 @@ static void check_kind(enum arch_pooling_kind kind, bool normalize)
         for (int c = 0; c < WIDTH; c++)
             length += pow(component(kind, hidden[row], mask[row], c), 2);
         for (int c = 0; c < WIDTH; c++) {
-            double expected = component(kind, hidden[row], mask[row], c) /
-                              (normalize ? sqrt(length) : 1);
+            double expected =
+                component(kind, hidden[row], mask[row], c) / (normalize ? sqrt(length) : 1);
             assert_true(fabs((double)((float *)out.data)[row * WIDTH + c] - expected) < 1e-5);
         }
     }
@@ -128,8 +128,8 @@ static void test_wrong_folders(void **state)
         {"[" MODULE("Transformer", "../x") "]", "{}", PUM_E_FORMAT, "each module"},
         {"[" MODULE("Transformer", "/x") "]", "{}", PUM_E_FORMAT, "each module"},
         {"[" MODULE("Transformer", "") "]", "{}", PUM_E_FORMAT, "no Pooling"},
-        {"[" MODULE("Transformer", "") "," MODULE("Dense", "2_Dense") "]", "{}",
-         PUM_E_UNSUPPORTED, "models.Dense"},
+        {"[" MODULE("Transformer", "") "," MODULE("Dense", "2_Dense") "]", "{}", PUM_E_UNSUPPORTED,
+         "models.Dense"},
         {"[" MODULE("Transformer", "") "," MODULE("Pooling", "nowhere") "]", "{}", PUM_E_FILE,
          "nowhere"},
         {"[" MODULE("Pooling", "p") "]", "{}", PUM_E_FORMAT, "pooling_mode_mean_tokens"},

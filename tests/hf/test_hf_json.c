@@ -134,8 +134,12 @@ static void test_wrong_files(void **state)
     static const struct {
         const char *text, *part;
     } rows[] = {
-        {"", "config.json"}, {"[1]", "object"}, {"{\"a\":1,\"a\":2}", "duplicate"},
-        {"{\"a\":}", "line 1"},       {"{\"a\":\"\xff\"}", "0xff"}, {"{} {}", "line 1"},
+        {"", "config.json"},
+        {"[1]", "object"},
+        {"{\"a\":1,\"a\":2}", "duplicate"},
+        {"{\"a\":}", "line 1"},
+        {"{\"a\":\"\xff\"}", "0xff"},
+        {"{} {}", "line 1"},
     };
     (void)state;
     assert_fault(hf_json_load(&json, folder, "config.json", &fault), "No such file");

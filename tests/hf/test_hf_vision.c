@@ -166,8 +166,13 @@ static void test_labels(void **state)
 static void test_wrong_labels(void **state)
 {
     static const char *const rows[] = {
-        "{\"x\": \"a\"}",        "{\"-1\": \"a\"}", "{\"1\": 2}", "{\"1000000\": \"a\"}",
-        "{\"1x\": \"a\"}",       "[1]",             "{",
+        "{\"x\": \"a\"}",
+        "{\"-1\": \"a\"}",
+        "{\"1\": 2}",
+        "{\"1000000\": \"a\"}",
+        "{\"1x\": \"a\"}",
+        "[1]",
+        "{",
         "{\"99999999999999999999\": \"a\"}",
     };
     struct hf_labels labels;

@@ -97,12 +97,11 @@ static void test_types(void **state)
         pum_dtype dtype;
         int bytes;
     } rows[] = {
-        {"F64", PUM_DTYPE_F64, 8},  {"F32", PUM_DTYPE_F32, 4},  {"F16", PUM_DTYPE_F16, 2},
-        {"BF16", PUM_DTYPE_BF16, 2}, {"I64", PUM_DTYPE_I64, 8}, {"I32", PUM_DTYPE_I32, 4},
-        {"I16", PUM_DTYPE_I16, 2},  {"I8", PUM_DTYPE_I8, 1},    {"U64", PUM_DTYPE_U64, 8},
-        {"U32", PUM_DTYPE_U32, 4},  {"U16", PUM_DTYPE_U16, 2},  {"U8", PUM_DTYPE_U8, 1},
-        {"BOOL", PUM_DTYPE_BOOL, 1}, {"F8_E4M3", PUM_DTYPE_NONE, 1},
-        {"C64", PUM_DTYPE_NONE, 8},
+        {"F64", PUM_DTYPE_F64, 8},   {"F32", PUM_DTYPE_F32, 4},      {"F16", PUM_DTYPE_F16, 2},
+        {"BF16", PUM_DTYPE_BF16, 2}, {"I64", PUM_DTYPE_I64, 8},      {"I32", PUM_DTYPE_I32, 4},
+        {"I16", PUM_DTYPE_I16, 2},   {"I8", PUM_DTYPE_I8, 1},        {"U64", PUM_DTYPE_U64, 8},
+        {"U32", PUM_DTYPE_U32, 4},   {"U16", PUM_DTYPE_U16, 2},      {"U8", PUM_DTYPE_U8, 1},
+        {"BOOL", PUM_DTYPE_BOOL, 1}, {"F8_E4M3", PUM_DTYPE_NONE, 1}, {"C64", PUM_DTYPE_NONE, 8},
     };
     static const uint8_t data[24];
     char header[160];
@@ -249,8 +248,8 @@ static void test_lying_headers(void **state)
         {TWO("[0,4]", "[0,4]"), PUM_E_FORMAT, "overlaps"},
         {TWO("[0,4]", "[2,6]"), PUM_E_FORMAT, "overlaps that of 'x'"},
         {"{\"x\":{\"dtype\":\"U8\",\"shape\":[4],\"data_offsets\":[0,4]},"
-         "\"x\":{\"dtype\":\"U8\",\"shape\":[4],\"data_offsets\":[4,8]}}", PUM_E_FORMAT,
-         "duplicate"},
+         "\"x\":{\"dtype\":\"U8\",\"shape\":[4],\"data_offsets\":[4,8]}}",
+         PUM_E_FORMAT, "duplicate"},
     };
     static const uint8_t data[8];
     (void)state;

@@ -19,20 +19,27 @@ static struct detect_result result;
 
 static struct detect_params plain(void)
 {
-    return (struct detect_params){.picture_width = 640, .picture_height = 480, .width = 640,
-                                  .height = 480, .place = {0, 0, 1, 1}};
+    return (struct detect_params){.picture_width = 640,
+                                  .picture_height = 480,
+                                  .width = 640,
+                                  .height = 480,
+                                  .place = {0, 0, 1, 1}};
 }
 
 static struct detect_output output(const char *name, pum_dtype dtype, const void *data,
                                    int32_t rank, const int64_t *dims)
 {
-    struct detect_output out = {.name = name, .tensor = {.dtype = dtype, .rank = rank,
-                                                         .data = (void *)(uintptr_t)data}};
+    struct detect_output out = {
+        .name = name, .tensor = {.dtype = dtype, .rank = rank, .data = (void *)(uintptr_t)data}};
     memcpy(out.tensor.dims, dims, (size_t)rank * sizeof(*dims));
     return out;
 }
 
-#define DIMS(...) (int32_t)(sizeof((int64_t[]){__VA_ARGS__}) / 8), (int64_t[]){__VA_ARGS__}
+#define DIMS(...)                                                                                  \
+    (int32_t)(sizeof((int64_t[]){__VA_ARGS__}) / 8), (int64_t[])                                   \
+    {                                                                                              \
+        __VA_ARGS__                                                                                \
+    }
 
 static void decode(const struct detect_output *outputs, int32_t count,
                    const struct detect_params *params)
@@ -42,8 +49,8 @@ static void decode(const struct detect_output *outputs, int32_t count,
         fail_msg("%s", fault.text);
 }
 
-static void assert_box(int32_t index, float left, float top, float right, float bottom,
-                       float score, int32_t label)
+static void assert_box(int32_t index, float left, float top, float right, float bottom, float score,
+                       int32_t label)
 {
     assert_true(index < result.count);
     const struct detect_box *box = &result.boxes[index];
@@ -164,11 +171,10 @@ static void test_tensorflow(void **state)
     static const float labels[2] = {3, 5}, scores[2] = {0.5f, 0.75f}, number = 2;
     struct detect_params params = plain();
     (void)state;
-    struct detect_output out[] = {
-        output("detection_boxes:0", PUM_DTYPE_F32, boxes, DIMS(1, 2, 4)),
-        output("detection_classes:0", PUM_DTYPE_F32, labels, DIMS(1, 2)),
-        output("detection_scores:0", PUM_DTYPE_F32, scores, DIMS(1, 2)),
-        output("num_detections:0", PUM_DTYPE_F32, &number, DIMS(1))};
+    struct detect_output out[] = {output("detection_boxes:0", PUM_DTYPE_F32, boxes, DIMS(1, 2, 4)),
+                                  output("detection_classes:0", PUM_DTYPE_F32, labels, DIMS(1, 2)),
+                                  output("detection_scores:0", PUM_DTYPE_F32, scores, DIMS(1, 2)),
+                                  output("num_detections:0", PUM_DTYPE_F32, &number, DIMS(1))};
     decode(out, 4, &params);
     assert_box(0, 0, 0, 640, 480, 0.75f, 5);
     assert_box(1, 64, 120, 128, 240, 0.5f, 3);
@@ -178,8 +184,8 @@ static void test_tensorflow(void **state)
 static void test_scores_by_class(void **state)
 {
     static const float scores[3][3] = {{0.9f, 0.1f, 0}, {0.1f, 0.2f, 0.7f}, {0.4f, 0.6f, 0}};
-    static const float boxes[3][4] = {{0, 0, 0.5f, 0.5f}, {0.1f, 0.2f, 0.3f, 0.4f},
-                                      {0.5f, 0.5f, 1, 1}};
+    static const float boxes[3][4] = {
+        {0, 0, 0.5f, 0.5f}, {0.1f, 0.2f, 0.3f, 0.4f}, {0.5f, 0.5f, 1, 1}};
     struct detect_params params = plain();
     (void)state;
     struct detect_output out[] = {output("scores", PUM_DTYPE_F32, scores, DIMS(1, 3, 3)),
@@ -193,11 +199,13 @@ static void test_scores_by_class(void **state)
 /* A picture of 1280 x 640 in the middle of 640 x 640: half the size, 160 rows down. */
 static void test_letterbox(void **state)
 {
-    static const float six[3][6] = {{100, 260, 200, 360, 0.9f, 0},
-                                    {-50, 100, 700, 900, 0.8f, 1},
-                                    {10, 10, 60, 150, 0.7f, 2}};
-    struct detect_params params = {.picture_width = 1280, .picture_height = 640, .width = 640,
-                                   .height = 640, .place = {0, 160, 0.5f, 0.5f}};
+    static const float six[3][6] = {
+        {100, 260, 200, 360, 0.9f, 0}, {-50, 100, 700, 900, 0.8f, 1}, {10, 10, 60, 150, 0.7f, 2}};
+    struct detect_params params = {.picture_width = 1280,
+                                   .picture_height = 640,
+                                   .width = 640,
+                                   .height = 640,
+                                   .place = {0, 160, 0.5f, 0.5f}};
     struct detect_output out = output("output0", PUM_DTYPE_F32, six, DIMS(3, 6));
     (void)state;
     decode(&out, 1, &params);
@@ -230,8 +238,7 @@ static void test_nonsense(void **state)
     };
     for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
         detect_free(&result);
-        assert_int_equal(detect_decode(&wrong[i], 1, &params, &result, &fault),
-                         PUM_E_UNSUPPORTED);
+        assert_int_equal(detect_decode(&wrong[i], 1, &params, &result, &fault), PUM_E_UNSUPPORTED);
         assert_non_null(strstr(fault.text, wrong[i].name));
         fault_clear(&fault);
     }
@@ -263,10 +270,10 @@ static int end_result(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_yolo_v5),         cmocka_unit_test(test_yolo_v8),
-        cmocka_unit_test(test_ready_rows),      cmocka_unit_test(test_apart),
-        cmocka_unit_test(test_tensorflow),      cmocka_unit_test(test_scores_by_class),
-        cmocka_unit_test(test_letterbox),       cmocka_unit_test(test_nonsense),
+        cmocka_unit_test(test_yolo_v5),    cmocka_unit_test(test_yolo_v8),
+        cmocka_unit_test(test_ready_rows), cmocka_unit_test(test_apart),
+        cmocka_unit_test(test_tensorflow), cmocka_unit_test(test_scores_by_class),
+        cmocka_unit_test(test_letterbox),  cmocka_unit_test(test_nonsense),
         cmocka_unit_test(test_overlap),
     };
     return cmocka_run_group_tests(tests, NULL, end_result);

@@ -54,8 +54,8 @@ static void test_pillow(void **state)
         struct image out;
         assert_int_equal(sscanf(expected->name, "%15[a-z]/", name), 1);
         assert_true(image_kernel_find(name, &kernel));
-        good(image_resample(&source, (int32_t)expected->dims[1], (int32_t)expected->dims[0],
-                            kernel, &out, &fault));
+        good(image_resample(&source, (int32_t)expected->dims[1], (int32_t)expected->dims[0], kernel,
+                            &out, &fault));
         if (memcmp(out.rgb, expected->data, expected->size_bytes) != 0)
             fail_msg("%s differs from Pillow's", expected->name);
         image_free(&out);
@@ -77,8 +77,9 @@ static void test_sizes(void **state)
     static const int32_t wrong[][2] = {{0, 5}, {5, -1}, {100000, 5}, {60000, 60000}};
     for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
         fault_clear(&fault);
-        assert_int_equal(image_resample(&source, wrong[i][0], wrong[i][1], IMAGE_BICUBIC, &out,
-                                        &fault), PUM_E_RANGE);
+        assert_int_equal(
+            image_resample(&source, wrong[i][0], wrong[i][1], IMAGE_BICUBIC, &out, &fault),
+            PUM_E_RANGE);
         assert_null(out.rgb);
     }
     fault_clear(&fault);
@@ -100,14 +101,29 @@ static const struct {
 #define CLIPS                                                                                      \
     .mean = {0.48145466f, 0.4578275f, 0.40821073f},                                                \
     .deviation = {0.26862954f, 0.26130258f, 0.27577711f}
-    {"stretch", {.fit = PREPROCESS_STRETCH, .width = 32, .height = 24, .kernel = IMAGE_BILINEAR,
-                 HALVES}},
-    {"clip", {.fit = PREPROCESS_SHORTEST, .width = 16, .height = 16, .shortest = 16,
-              .kernel = IMAGE_BICUBIC, CLIPS}},
-    {"odd", {.fit = PREPROCESS_SHORTEST, .width = 14, .height = 17, .shortest = 19,
-             .kernel = IMAGE_BILINEAR, CLIPS}},
-    {"padded", {.fit = PREPROCESS_SHORTEST, .width = 21, .height = 17, .shortest = 10,
-                .kernel = IMAGE_BILINEAR, HALVES}},
+    {"stretch",
+     {.fit = PREPROCESS_STRETCH, .width = 32, .height = 24, .kernel = IMAGE_BILINEAR, HALVES}},
+    {"clip",
+     {.fit = PREPROCESS_SHORTEST,
+      .width = 16,
+      .height = 16,
+      .shortest = 16,
+      .kernel = IMAGE_BICUBIC,
+      CLIPS}},
+    {"odd",
+     {.fit = PREPROCESS_SHORTEST,
+      .width = 14,
+      .height = 17,
+      .shortest = 19,
+      .kernel = IMAGE_BILINEAR,
+      CLIPS}},
+    {"padded",
+     {.fit = PREPROCESS_SHORTEST,
+      .width = 21,
+      .height = 17,
+      .shortest = 10,
+      .kernel = IMAGE_BILINEAR,
+      HALVES}},
 };
 
 static void test_tensors(void **state)
@@ -142,8 +158,12 @@ static void test_letterbox(void **state)
 {
     struct image source;
     struct preprocess_result result;
-    struct preprocess how = {.fit = PREPROCESS_LETTERBOX, .width = 64, .height = 64,
-                             .kernel = IMAGE_BILINEAR, .scale = 1, .deviation = {1, 1, 1}};
+    struct preprocess how = {.fit = PREPROCESS_LETTERBOX,
+                             .width = 64,
+                             .height = 64,
+                             .kernel = IMAGE_BILINEAR,
+                             .scale = 1,
+                             .deviation = {1, 1, 1}};
     (void)state;
     good(image_create(&source, 200, 100, &fault));
     image_fill(&source, 255, 255, 255);
