@@ -43,8 +43,10 @@ static pum_status read_deform(struct op_call *call, struct deform *out_deform)
     if (w->dtype != x->dtype)
         return op_bad_type(call, 1, "the input's type");
     if (x->shape.rank != 4)
-        return pum_fail(PUM_E_UNSUPPORTED, "an input of rank %d; only two spatial axes are "
-                        "supported", x->shape.rank);
+        return pum_fail(PUM_E_UNSUPPORTED,
+                        "an input of rank %d; only two spatial axes are "
+                        "supported",
+                        x->shape.rank);
     PUM_TRY(conv_read(call->node, &x->shape, &w->shape, false, &out_deform->conv));
     if (groups < 1 || out_deform->conv.in_channels % groups != 0)
         return pum_fail(PUM_E_RANGE, "offset_group is %lld, and there are %lld channels",
@@ -110,10 +112,10 @@ static double tap_value(const struct op_call *call, const struct deform *deform,
     const struct window *w = &conv->window;
     int64_t group = channel / deform->group_channels;
     int64_t field = (sample * deform->offset_groups + group) * conv->taps + tap;
-    int64_t row = position / w->out[2] * w->stride[1] - w->begin[1] +
-                  tap / w->kernel[2] * w->dilation[1];
-    int64_t column = position % w->out[2] * w->stride[2] - w->begin[2] +
-                     tap % w->kernel[2] * w->dilation[2];
+    int64_t row =
+        position / w->out[2] * w->stride[1] - w->begin[1] + tap / w->kernel[2] * w->dilation[1];
+    int64_t column =
+        position % w->out[2] * w->stride[2] - w->begin[2] + tap % w->kernel[2] * w->dilation[2];
     const struct host_tensor *offset = &call->inputs[2];
     double down = tensor_get_f64(offset, 2 * field * conv->out_plane + position);
     double right = tensor_get_f64(offset, (2 * field + 1) * conv->out_plane + position);
@@ -148,8 +150,7 @@ static void add_products(const struct op_call *call, const struct deform *deform
             double sum = bias;
             for (int64_t i = 0; i < conv->group_in * conv->taps; i++)
                 sum += columns[i * conv->out_plane + p] *
-                       tensor_get_f64(&call->inputs[1],
-                                      channel * conv->group_in * conv->taps + i);
+                       tensor_get_f64(&call->inputs[1], channel * conv->group_in * conv->taps + i);
             tensor_set_f64(&call->outputs[0],
                            (sample * conv->out_channels + channel) * conv->out_plane + p, sum);
         }

@@ -79,11 +79,11 @@ static pum_status add_captures(struct onnx_node *node, const struct onnx_scope *
     if (names == NULL)
         return onnx_fail(reader, PUM_E_MEMORY, "out of memory");
     while (i < captures->count || j < body->free_count) {
-        int order = i == captures->count   ? 1
+        int order = i == captures->count    ? 1
                     : j == body->free_count ? -1
                                             : strcmp(captures->names[i]->name, body->free[j]);
-        struct onnx_name *entry = order <= 0 ? captures->names[i]
-                                             : onnx_find_name(reader->scope, body->free[j]);
+        struct onnx_name *entry =
+            order <= 0 ? captures->names[i] : onnx_find_name(reader->scope, body->free[j]);
         i += order <= 0;
         j += order >= 0;
         if (entry == NULL)
@@ -252,8 +252,8 @@ static pum_status pass_captures(struct onnx_node *node, int32_t formal_count,
 
     if (total > ONNX_MAX_LIST)
         return onnx_refuse(node, "too many inputs and captured values");
-    pum_value *inputs = onnx_realloc(&reader->memory, node->inputs,
-                                     (total + ONNX_SPARE_ATTRS) * sizeof(*inputs));
+    pum_value *inputs =
+        onnx_realloc(&reader->memory, node->inputs, (total + ONNX_SPARE_ATTRS) * sizeof(*inputs));
     if (inputs == NULL)
         return onnx_fail(reader, PUM_E_MEMORY, "out of memory");
     node->inputs = inputs;
@@ -309,7 +309,8 @@ static pum_status missing_body(const struct onnx_node *node, const char *attr)
 
 static pum_status wrong_ports(const struct onnx_node *node, const struct onnx_scope *body)
 {
-    return onnx_fail(node->reader, PUM_E_FORMAT, "node '%.200s' (%.100s) has %d inputs and %d "
+    return onnx_fail(node->reader, PUM_E_FORMAT,
+                     "node '%.200s' (%.100s) has %d inputs and %d "
                      "outputs, which does not fit its body with %d inputs and %zu outputs",
                      node->name, node->op->name, node->input_count, node->output_count,
                      count_formals(body), body->proto->n_output);
@@ -378,8 +379,8 @@ static pum_status wrap_scan(struct onnx_node *node, pum_graph *graph, int32_t ou
 
     for (int32_t i = 0; i < node->input_count; i++) {
         (void)snprintf(name, sizeof(name), "in%d", i);
-        values[i] = pum_input_any(graph, name, PUM_VALUE_TENSOR,
-                                  onnx_value_dtype(node, node->inputs[i]));
+        values[i] =
+            pum_input_any(graph, name, PUM_VALUE_TENSOR, onnx_value_dtype(node, node->inputs[i]));
     }
     ONNX_TRY(pum_node(graph,
                       &(pum_node_params){.op = "Scan",

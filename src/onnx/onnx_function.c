@@ -61,8 +61,10 @@ static pum_status spread_defaults(struct onnx_reader *reader)
             next++;
         }
         if (function->default_count > ONNX_MAX_ATTRS)
-            return onnx_fail(reader, PUM_E_UNSUPPORTED, "the function '%.200s' has more than %d "
-                             "attributes", text_or_empty(function->proto->name), ONNX_MAX_ATTRS);
+            return onnx_fail(reader, PUM_E_UNSUPPORTED,
+                             "the function '%.200s' has more than %d "
+                             "attributes",
+                             text_or_empty(function->proto->name), ONNX_MAX_ATTRS);
     }
     return PUM_OK;
 }
@@ -74,8 +76,8 @@ pum_status onnx_sort_functions(struct onnx_reader *reader)
     if (count == 0)
         return PUM_OK;
     reader->functions = onnx_alloc(&reader->memory, count, sizeof(*reader->functions));
-    reader->default_attrs = onnx_alloc(&reader->memory, reader->default_count + 1,
-                                       sizeof(Onnx__AttributeProto *));
+    reader->default_attrs =
+        onnx_alloc(&reader->memory, reader->default_count + 1, sizeof(Onnx__AttributeProto *));
     if (reader->functions == NULL || reader->default_attrs == NULL)
         return onnx_fail(reader, PUM_E_MEMORY, "out of memory for %zu functions", count);
     ONNX_TRY(spread_defaults(reader));
@@ -101,8 +103,8 @@ const struct onnx_function *onnx_find_function(const struct onnx_reader *reader,
 {
     if (reader->functions == NULL)
         return NULL;
-    return bsearch(node, reader->functions, reader->model->n_functions,
-                   sizeof(*reader->functions), compare_call);
+    return bsearch(node, reader->functions, reader->model->n_functions, sizeof(*reader->functions),
+                   compare_call);
 }
 
 /* --- Attributes ------------------------------------------------------------------------------- */
@@ -156,8 +158,10 @@ static pum_status bind_inputs(struct onnx_reader *reader, struct onnx_scope *aro
         }
         struct onnx_name *source = onnx_find_name(around, given);
         if (source == NULL || (source->value == PUM_NO_VALUE && !source->absent))
-            return onnx_fail(reader, PUM_E_UNSUPPORTED, "node '%.200s' (%.100s): input '%.200s' "
-                             "has no value", label, call->node->op_type, given);
+            return onnx_fail(reader, PUM_E_UNSUPPORTED,
+                             "node '%.200s' (%.100s): input '%.200s' "
+                             "has no value",
+                             label, call->node->op_type, given);
         entry->value = source->value;
         entry->absent = source->absent;
         entry->source = source;
@@ -179,8 +183,10 @@ static pum_status bind_outputs(struct onnx_reader *reader, struct onnx_scope *ar
         const struct onnx_name *result = onnx_absent(name) ? NULL : onnx_find_name(scope, name);
         struct onnx_name *entry = onnx_find_name(around, call->node->output[i]);
         if (result == NULL || result->value == PUM_NO_VALUE || entry == NULL)
-            return onnx_fail(reader, PUM_E_FORMAT, "node '%.200s' (%.100s): output %zu is computed "
-                             "by no node of the function", label, call->node->op_type, i);
+            return onnx_fail(reader, PUM_E_FORMAT,
+                             "node '%.200s' (%.100s): output %zu is computed "
+                             "by no node of the function",
+                             label, call->node->op_type, i);
         entry->value = result->value;
     }
     return PUM_OK;
@@ -192,18 +198,21 @@ static pum_status check_call(struct onnx_reader *reader, const struct onnx_call 
     const Onnx__FunctionProto *function = call->function->proto;
 
     if (call->depth > ONNX_MAX_CALLS)
-        return onnx_fail(reader, PUM_E_UNSUPPORTED, "node '%.200s' (%.100s): functions call each "
-                         "other more than %d deep, perhaps without end", label,
-                         call->node->op_type, ONNX_MAX_CALLS);
+        return onnx_fail(reader, PUM_E_UNSUPPORTED,
+                         "node '%.200s' (%.100s): functions call each "
+                         "other more than %d deep, perhaps without end",
+                         label, call->node->op_type, ONNX_MAX_CALLS);
     reader->called_nodes += function->n_node + 1;
     if (reader->called_nodes > ONNX_MAX_CALLED_NODES || function->n_node > ONNX_MAX_CALLED_NODES)
-        return onnx_fail(reader, PUM_E_UNSUPPORTED, "node '%.200s' (%.100s): with all functions "
-                         "written out the file has more than %d nodes", label,
-                         call->node->op_type, ONNX_MAX_CALLED_NODES);
+        return onnx_fail(reader, PUM_E_UNSUPPORTED,
+                         "node '%.200s' (%.100s): with all functions "
+                         "written out the file has more than %d nodes",
+                         label, call->node->op_type, ONNX_MAX_CALLED_NODES);
     if (call->node->n_input > function->n_input)
-        return onnx_fail(reader, PUM_E_FORMAT, "node '%.200s' (%.100s) has %zu inputs; its "
-                         "function takes %zu", label, call->node->op_type, call->node->n_input,
-                         function->n_input);
+        return onnx_fail(reader, PUM_E_FORMAT,
+                         "node '%.200s' (%.100s) has %zu inputs; its "
+                         "function takes %zu",
+                         label, call->node->op_type, call->node->n_input, function->n_input);
     return PUM_OK;
 }
 

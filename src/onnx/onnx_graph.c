@@ -29,9 +29,10 @@ int64_t onnx_opset(Onnx__OperatorSetIdProto *const *imports, size_t count)
 pum_status onnx_check_opset(struct onnx_reader *reader, int64_t opset, const char *where)
 {
     if (opset < ONNX_MIN_OPSET || opset > ONNX_MAX_OPSET)
-        return onnx_fail(reader, PUM_E_UNSUPPORTED, "%.200s uses opset %lld; %d to %d are "
-                         "supported (convert it, or export it again)", where, (long long)opset,
-                         ONNX_MIN_OPSET, ONNX_MAX_OPSET);
+        return onnx_fail(reader, PUM_E_UNSUPPORTED,
+                         "%.200s uses opset %lld; %d to %d are "
+                         "supported (convert it, or export it again)",
+                         where, (long long)opset, ONNX_MIN_OPSET, ONNX_MAX_OPSET);
     return PUM_OK;
 }
 
@@ -80,8 +81,10 @@ static pum_status read_tensor_type(struct onnx_reader *reader, const Onnx__Value
     if (tensor->shape == NULL)
         return PUM_OK;
     if (tensor->shape->n_dim > PUM_MAX_RANK)
-        return onnx_fail(reader, PUM_E_UNSUPPORTED, "%s '%.200s' has %zu axes; at most %d are "
-                         "supported", what, info->name, tensor->shape->n_dim, PUM_MAX_RANK);
+        return onnx_fail(reader, PUM_E_UNSUPPORTED,
+                         "%s '%.200s' has %zu axes; at most %d are "
+                         "supported",
+                         what, info->name, tensor->shape->n_dim, PUM_MAX_RANK);
     for (size_t i = 0; i < tensor->shape->n_dim; i++)
         ONNX_TRY(read_dim(reader, info, what, i, &port->dims[i]));
     port->rank = (int32_t)tensor->shape->n_dim;
@@ -117,8 +120,10 @@ pum_status onnx_read_port(struct onnx_reader *reader, const Onnx__ValueInfoProto
         out_port->dtype = element_type(type->optional_type->elem_type);
         return PUM_OK;
     default:
-        return onnx_fail(reader, PUM_E_UNSUPPORTED, "%s '%.200s' is not declared as a tensor, a "
-                         "sequence or an optional", what, info->name);
+        return onnx_fail(reader, PUM_E_UNSUPPORTED,
+                         "%s '%.200s' is not declared as a tensor, a "
+                         "sequence or an optional",
+                         what, info->name);
     }
 }
 
@@ -131,9 +136,10 @@ static pum_status add_input(struct onnx_reader *reader, const Onnx__ValueInfoPro
         return PUM_OK; /* a constant */
     ONNX_TRY(onnx_read_port(reader, info, "input", &port));
     if (port.kind == PUM_VALUE_TENSOR && port.dtype == PUM_DTYPE_NONE)
-        return onnx_fail(reader, PUM_E_UNSUPPORTED, "input '%.200s' has the element type %d of "
-                         "ONNX, which is not supported", info->name,
-                         info->type->tensor_type->elem_type);
+        return onnx_fail(reader, PUM_E_UNSUPPORTED,
+                         "input '%.200s' has the element type %d of "
+                         "ONNX, which is not supported",
+                         info->name, info->type->tensor_type->elem_type);
     if (port.kind == PUM_VALUE_TENSOR && port.rank >= 0)
         entry->value = pum_input(reader->graph, info->name, port.dtype, port.rank, port.dims);
     else

@@ -7,9 +7,9 @@
 #include "onnx_reader.h"
 
 struct sorter {
-    uint8_t *state;  /* NEW, OPEN, DONE */
+    uint8_t *state; /* NEW, OPEN, DONE */
     int32_t *stack;
-    size_t *next;    /* name to look at next, beside each stack entry */
+    size_t *next; /* name to look at next, beside each stack entry */
 };
 enum { NODE_NEW, NODE_OPEN, NODE_DONE };
 
@@ -51,10 +51,10 @@ static pum_status next_needed(struct onnx_reader *reader, struct sorter *s, size
             continue;
         const struct onnx_name *entry = onnx_find_name(scope, name);
         if (entry == NULL)
-            return onnx_fail(reader, PUM_E_FORMAT, "node '%.200s' (%.100s): input '%.200s' is "
+            return onnx_fail(reader, PUM_E_FORMAT,
+                             "node '%.200s' (%.100s): input '%.200s' is "
                              "defined by no graph input, initializer or node",
-                             onnx_absent(node->name) ? "unnamed" : node->name, node->op_type,
-                             name);
+                             onnx_absent(node->name) ? "unnamed" : node->name, node->op_type, name);
         if (entry->node >= 0 && s->state[entry->node] != NODE_DONE)
             *out_node = entry->node;
     }
@@ -79,7 +79,8 @@ static pum_status add_with_needs(struct onnx_reader *reader, struct sorter *s, i
         }
         if (s->state[needed] == NODE_OPEN) {
             const Onnx__NodeProto *node = reader->scope->nodes[needed];
-            return onnx_fail(reader, PUM_E_FORMAT, "the graph has a cycle through node '%.200s' "
+            return onnx_fail(reader, PUM_E_FORMAT,
+                             "the graph has a cycle through node '%.200s' "
                              "(%.100s, output '%.200s')",
                              onnx_absent(node->name) ? "unnamed" : node->name, node->op_type,
                              node->n_output > 0 ? node->output[0] : "");

@@ -31,9 +31,9 @@ static int compare_names(const void *a, const void *b)
 struct onnx_name *onnx_find_name(const struct onnx_scope *scope, const char *name)
 {
     struct onnx_name key = {.name = name};
-    return scope->name_count == 0 ? NULL
-                                  : bsearch(&key, scope->names, scope->name_count, sizeof(key),
-                                            compare_names);
+    return scope->name_count == 0
+               ? NULL
+               : bsearch(&key, scope->names, scope->name_count, sizeof(key), compare_names);
 }
 
 static pum_status collect(struct onnx_reader *reader, struct onnx_scope *scope,

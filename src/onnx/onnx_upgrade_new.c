@@ -16,8 +16,8 @@ static pum_status reduce_bool(struct onnx_node *node)
     pum_attr to_bool = {.name = "to", .kind = PUM_ATTR_INT, .i = onnx_data_type(PUM_DTYPE_BOOL)};
 
     node->inputs[0] = onnx_step(node, "Cast", node->inputs, 1, &to_int, 1);
-    node->inputs[0] = onnx_step(node, node->op->name, node->inputs, node->input_count,
-                                node->attrs, node->attr_count);
+    node->inputs[0] = onnx_step(node, node->op->name, node->inputs, node->input_count, node->attrs,
+                                node->attr_count);
     node->input_count = 1;
     node->attr_count = 0;
     onnx_give(node, to_bool);
@@ -42,8 +42,10 @@ pum_status onnx_up_split(struct onnx_node *node)
 
     onnx_list_to_input(node, "split", 1);
     if (parts != 0 && (size_t)parts != outputs)
-        return onnx_fail(node->reader, PUM_E_FORMAT, "node '%.200s' (Split): num_outputs is %lld, "
-                         "and there are %zu", node->name, (long long)parts, outputs);
+        return onnx_fail(node->reader, PUM_E_FORMAT,
+                         "node '%.200s' (Split): num_outputs is %lld, "
+                         "and there are %zu",
+                         node->name, (long long)parts, outputs);
     if (parts != 0)
         onnx_give(node, (pum_attr){.name = "num_outputs", .kind = PUM_ATTR_INT, .i = parts});
     node->output_count = (int32_t)outputs;
@@ -56,12 +58,11 @@ pum_status onnx_up_split(struct onnx_node *node)
 static pum_value spread(struct onnx_node *node, pum_value values, pum_value shape)
 {
     pum_graph *graph = node->reader->graph;
-    pum_value column = onnx_step(node, "Unsqueeze",
-                                 (pum_value[]){values, pum_ints(graph, 1, (int64_t[]){1})}, 2,
-                                 NULL, 0);
+    pum_value column = onnx_step(
+        node, "Unsqueeze", (pum_value[]){values, pum_ints(graph, 1, (int64_t[]){1})}, 2, NULL, 0);
     pum_value expanded = onnx_step(node, "Expand", (pum_value[]){column, shape}, 2, NULL, 0);
-    return onnx_step(node, "Reshape",
-                     (pum_value[]){expanded, pum_ints(graph, 1, (int64_t[]){-1})}, 2, NULL, 0);
+    return onnx_step(node, "Reshape", (pum_value[]){expanded, pum_ints(graph, 1, (int64_t[]){-1})},
+                     2, NULL, 0);
 }
 
 /* Opset 18: scale and bias have an entry a group; opset 21 and the table: an entry a channel. */
@@ -75,8 +76,10 @@ pum_status onnx_up_group_norm(struct onnx_node *node)
 
     (void)onnx_take_int(node, "stash_type", 1);
     if (!onnx_take(node, "num_groups", &groups) || node->input_count != 3)
-        return onnx_fail(node->reader, PUM_E_FORMAT, "node '%.200s' (GroupNormalization) needs "
-                         "num_groups and three inputs", node->name);
+        return onnx_fail(node->reader, PUM_E_FORMAT,
+                         "node '%.200s' (GroupNormalization) needs "
+                         "num_groups and three inputs",
+                         node->name);
     pum_value count = pum_ints(graph, 1, &groups.i);
     pum_value channels = onnx_step(node, "Shape", node->inputs, 1, range, 2);
     pum_value each = onnx_step(node, "Div", (pum_value[]){channels, count}, 2, NULL, 0);

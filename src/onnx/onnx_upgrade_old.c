@@ -20,9 +20,10 @@ static pum_status align_second(struct onnx_node *node, int64_t axis)
         return onnx_refuse(node, "with axis, the number of axes of both inputs must be known");
     axis += axis < 0 ? rank : 0;
     if (axis < 0 || axis + second > rank)
-        return onnx_fail(node->reader, PUM_E_SHAPE, "node '%.200s' (%.100s): axis %lld does not "
-                         "fit inputs of %d and %d axes", node->name, node->op->name,
-                         (long long)axis, rank, second);
+        return onnx_fail(node->reader, PUM_E_SHAPE,
+                         "node '%.200s' (%.100s): axis %lld does not "
+                         "fit inputs of %d and %d axes",
+                         node->name, node->op->name, (long long)axis, rank, second);
     int32_t behind = rank - (int32_t)axis - second;
     for (int32_t i = 0; i < behind; i++)
         axes[i] = second + i;

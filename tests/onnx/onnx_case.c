@@ -45,9 +45,9 @@ static uint8_t *read_file(const char *path, size_t *out_size)
 static pum_dtype dtype_of(int32_t data_type)
 {
     static const pum_dtype dtypes[] = {
-        PUM_DTYPE_NONE, PUM_DTYPE_F32, PUM_DTYPE_U8,     PUM_DTYPE_I8,   PUM_DTYPE_U16,
-        PUM_DTYPE_I16,  PUM_DTYPE_I32, PUM_DTYPE_I64,    PUM_DTYPE_STRING, PUM_DTYPE_BOOL,
-        PUM_DTYPE_F16,  PUM_DTYPE_F64, PUM_DTYPE_U32,    PUM_DTYPE_U64,  PUM_DTYPE_NONE,
+        PUM_DTYPE_NONE, PUM_DTYPE_F32, PUM_DTYPE_U8,  PUM_DTYPE_I8,     PUM_DTYPE_U16,
+        PUM_DTYPE_I16,  PUM_DTYPE_I32, PUM_DTYPE_I64, PUM_DTYPE_STRING, PUM_DTYPE_BOOL,
+        PUM_DTYPE_F16,  PUM_DTYPE_F64, PUM_DTYPE_U32, PUM_DTYPE_U64,    PUM_DTYPE_NONE,
         PUM_DTYPE_NONE, PUM_DTYPE_BF16};
     return data_type >= 0 && data_type < 17 ? dtypes[data_type] : PUM_DTYPE_NONE;
 }
@@ -91,7 +91,8 @@ static bool copy_typed(const Onnx__TensorProto *proto, pum_tensor *tensor)
                        : tensor->dtype == PUM_DTYPE_F64 ? (const void *)proto->double_data
                                                         : NULL;
     if (proto->n_float_data + proto->n_int32_data + proto->n_int64_data + proto->n_double_data !=
-            count || (from == NULL && count > 0))
+            count ||
+        (from == NULL && count > 0))
         return false;
     copy_bytes(tensor->data, from, tensor->size_bytes);
     return true;
@@ -256,8 +257,7 @@ bool case_read_ports(const char *folder, struct case_ports *out_ports, char *why
     *out_ports = (struct case_ports){0};
     (void)snprintf(path, sizeof(path), "%s/model.onnx", folder);
     uint8_t *data = read_file(path, &size);
-    Onnx__ModelProto *model =
-        data == NULL ? NULL : onnx__model_proto__unpack(NULL, size, data);
+    Onnx__ModelProto *model = data == NULL ? NULL : onnx__model_proto__unpack(NULL, size, data);
     free(data);
     if (model == NULL)
         return fail(why, "cannot be read: ", path);

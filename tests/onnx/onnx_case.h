@@ -23,7 +23,7 @@ struct case_value {
 struct case_ports {
     pum_value_kind inputs[CASE_MAX_PORTS], outputs[CASE_MAX_PORTS];
     bool input_is_bf16[CASE_MAX_PORTS]; /* NumPy has no bfloat16: stored as uint16 */
-    int32_t input_count, output_count; /* inputs without those that are initializers */
+    int32_t input_count, output_count;  /* inputs without those that are initializers */
 };
 
 struct case_set {

@@ -112,8 +112,10 @@ static bool shapes_fit(const pum_graph *graph, const struct case_set *set, char 
         for (int32_t axis = 0; fits && axis < info.rank; axis++)
             fits = info.dims[axis] < 0 || info.dims[axis] == tensor->dims[axis];
         if (!fits) {
-            (void)snprintf(why, CASE_WHY_BYTES, "the data of input '%.100s' does not have the "
-                           "shape that the model declares", info.name);
+            (void)snprintf(why, CASE_WHY_BYTES,
+                           "the data of input '%.100s' does not have the "
+                           "shape that the model declares",
+                           info.name);
             return false;
         }
     }
@@ -139,9 +141,8 @@ static enum runner_verdict run_sets(const struct runner *runner, const char *fol
         bool missing;
         if (!case_read_set(folder, &ports, i, &set, &missing, why))
             return missing && i > 0 ? verdict : RUNNER_WRONG;
-        verdict = shapes_fit(graph, &set, why)
-                      ? runner->run(graph, &set, random, runner->user, why)
-                      : RUNNER_WRONG;
+        verdict = shapes_fit(graph, &set, why) ? runner->run(graph, &set, random, runner->user, why)
+                                               : RUNNER_WRONG;
         case_free_set(&set);
     }
     return verdict;
@@ -160,8 +161,7 @@ static void run_case(const struct runner *runner, struct one_case *one)
         (void)snprintf(one->why, CASE_WHY_BYTES, "does not load: %.380s", pum_last_error());
         return;
     }
-    one->verdict =
-        run_sets(runner, folder, graph, listed != NULL && listed->random, one->why);
+    one->verdict = run_sets(runner, folder, graph, listed != NULL && listed->random, one->why);
     pum_graph_destroy(&graph);
 }
 

@@ -20,9 +20,9 @@ struct runner {
     runner_function run;
     void *user;
     int thread_count;
-    bool lists_all;      /* what is listed and not seen to fail is an error, too */
-    const char *filter;  /* only cases whose name holds this; NULL: all */
-    const char *data;    /* folder of "node", "simple", ...; NULL: the installed one */
+    bool lists_all;     /* what is listed and not seen to fail is an error, too */
+    const char *filter; /* only cases whose name holds this; NULL: all */
+    const char *data;   /* folder of "node", "simple", ...; NULL: the installed one */
 };
 
 /* The exit status of a test. Arguments: [PART-OF-A-NAME] [--data FOLDER], the latter for another

@@ -199,9 +199,9 @@ static void test_constants(void **state)
     add_input("c", T_BOOL);
     add_input("x", T_F32);
     maker_f32(&m, "w", 1, ONE, V(10));
-    maker_sparse_initializer(
-        &m, maker_sparse(&m, maker_raw(&m, "s", T_F32, 1, ONE, V(100), 4),
-                         maker_raw(&m, "", T_I64, 1, ONE, (int64_t[]){0}, 8), 1, ONE));
+    maker_sparse_initializer(&m, maker_sparse(&m, maker_raw(&m, "s", T_F32, 1, ONE, V(100), 4),
+                                              maker_raw(&m, "", T_I64, 1, ONE, (int64_t[]){0}, 8),
+                                              1, ONE));
     maker_floats(&m, maker_node(&m, "Constant", "", "k"), "value_floats", 1, V(1000));
     Onnx__NodeProto *outer = maker_node(&m, "If", "c", "y y2");
     Onnx__GraphProto *then_branch = NULL;
@@ -458,8 +458,9 @@ static void test_function_with_body(void **state)
 /* Field 11 of a function, which not every onnx.proto knows: the default of an attribute. */
 static void test_function_default(void **state)
 {
-    static const uint8_t attr[] = {0x5a, 16, 0x0a, 6, 'f', 'a', 'c', 't', 'o', 'r',
-                                   0x15, 0,  0,    0, 0x40 /* f: 2 */, 0xa0, 0x01, 1, 0};
+    static const uint8_t attr[] = {
+        0x5a, 16,   0x0a, 6, 'f', 'a', 'c', 't', 'o', 'r', 0x15, 0, 0, 0, 0x40 /* f: 2 */,
+        0xa0, 0x01, 1,    0};
     size_t size;
     (void)state;
     make_functions();
@@ -530,8 +531,8 @@ static void test_functions_multiply(void **state)
         snprintf(called, sizeof(called), "F%d", level - 1);
         Onnx__FunctionProto *function = maker_function(&m, MINE, name, "a", "r");
         for (int i = 0; i < 2; i++) {
-            Onnx__NodeProto *node = maker_node(&m, level == 0 ? "Neg" : called,
-                                               i == 0 ? "a" : "t", i == 0 ? "t" : "r");
+            Onnx__NodeProto *node =
+                maker_node(&m, level == 0 ? "Neg" : called, i == 0 ? "a" : "t", i == 0 ? "t" : "r");
             if (level > 0)
                 node->domain = strcpy(maker_alloc(&m, 16), MINE);
             maker_function_node(&m, function);
@@ -589,10 +590,10 @@ static void sparse_model(int32_t index_rank, const int64_t *indices)
     int64_t shape[] = {2, index_rank == 2 ? 2 : 0};
     maker_init(&m, 16);
     maker_sparse_initializer(
-        &m, maker_sparse(&m, maker_raw(&m, "s", T_F32, 1, (int64_t[]){2}, V(5, 6), 8),
-                         maker_raw(&m, "", T_I64, index_rank, shape, indices,
-                                   index_rank == 2 ? 32 : 16),
-                         2, (int64_t[]){2, 3}));
+        &m, maker_sparse(
+                &m, maker_raw(&m, "s", T_F32, 1, (int64_t[]){2}, V(5, 6), 8),
+                maker_raw(&m, "", T_I64, index_rank, shape, indices, index_rank == 2 ? 32 : 16), 2,
+                (int64_t[]){2, 3}));
     (void)maker_node(&m, "Identity", "s", "y");
     add_output("y", T_F32);
 }

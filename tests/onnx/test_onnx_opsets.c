@@ -15,8 +15,16 @@
 static pum_context *context;
 static struct maker m;
 
-#define N(...) (int32_t)(sizeof((int64_t[]){__VA_ARGS__}) / 8), (int64_t[]){__VA_ARGS__}
-#define F(...) (int32_t)(sizeof((float[]){__VA_ARGS__}) / 4), (float[]){__VA_ARGS__}
+#define N(...)                                                                                     \
+    (int32_t)(sizeof((int64_t[]){__VA_ARGS__}) / 8), (int64_t[])                                   \
+    {                                                                                              \
+        __VA_ARGS__                                                                                \
+    }
+#define F(...)                                                                                     \
+    (int32_t)(sizeof((float[]){__VA_ARGS__}) / 4), (float[])                                       \
+    {                                                                                              \
+        __VA_ARGS__                                                                                \
+    }
 #define V(...) ((float[]){__VA_ARGS__})
 
 static int make_context(void **state)
@@ -307,16 +315,11 @@ static void test_more_19(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_broadcast),
-        cmocka_unit_test(test_gemm_6),
-        cmocka_unit_test(test_attributes_1),
-        cmocka_unit_test(test_inference_6),
-        cmocka_unit_test(test_recurrent_6),
-        cmocka_unit_test(test_prelu_6),
-        cmocka_unit_test(test_reductions_18),
-        cmocka_unit_test(test_split_18),
-        cmocka_unit_test(test_pad_18),
-        cmocka_unit_test(test_group_norm_18),
+        cmocka_unit_test(test_broadcast),     cmocka_unit_test(test_gemm_6),
+        cmocka_unit_test(test_attributes_1),  cmocka_unit_test(test_inference_6),
+        cmocka_unit_test(test_recurrent_6),   cmocka_unit_test(test_prelu_6),
+        cmocka_unit_test(test_reductions_18), cmocka_unit_test(test_split_18),
+        cmocka_unit_test(test_pad_18),        cmocka_unit_test(test_group_norm_18),
         cmocka_unit_test(test_more_19),
     };
     return cmocka_run_group_tests(tests, make_context, end_context);
