@@ -55,6 +55,7 @@ static enum pum_dtype first_dtype(const struct pum_graph *graph, const struct gr
         return axes_onnx_dtype(node_int(node, "output_dtype", 2));
     case OP_DYNAMICQUANTIZELINEAR:
         return PUM_DTYPE_U8;
+    case OP_CONVINTEGER:
     case OP_MATMULINTEGER:
     case OP_CONVINTEGER:
         return PUM_DTYPE_I32;
@@ -62,9 +63,12 @@ static enum pum_dtype first_dtype(const struct pum_graph *graph, const struct gr
         return PUM_DTYPE_F32;
     case OP_QGEMM:
         return graph_input_of(graph, node, 7) ? input_dtype(graph, node, 8) : PUM_DTYPE_F32;
+    case OP_QLINEARCONV:
     case OP_QLINEARMATMUL:
     case OP_QLINEARCONV:
         return input_dtype(graph, node, 7);
+    case OP_LOOKUP:
+        return input_dtype(graph, node, 1);
     case OP_DEQUANTIZELINEAR:
         return input_dtype(graph, node, 1);
     case OP_HANNWINDOW:
@@ -242,6 +246,9 @@ static int32_t first_rank(const struct pum_graph *graph, const struct graph_node
         return expanded_rank(rank, input_rank(graph, node, 3));
     case OP_QLINEARMATMUL:
         return matmul_rank(rank, input_rank(graph, node, 3));
+    case OP_QLINEARADD:
+    case OP_QLINEARMUL:
+        return expanded_rank(rank, input_rank(graph, node, 3));
     case OP_RESHAPE:
         return length;
     case OP_CONSTANTOFSHAPE:

@@ -6,6 +6,7 @@
 #include "ops/resize.h"
 
 #include "ops/axes.h"
+#include "ops/quantize.h"
 
 #include <string.h>
 
@@ -84,7 +85,10 @@ pum_status resize_lower(struct lower_call *call)
     int32_t h, w;
     axes_lowered_call(call, &lowered);
     PUM_TRY(resize_plan(&lowered.call, &plan));
-    if ((in->store != STORE_F32 && in->store != STORE_F16) || in->store != out->store)
+    int32_t low, high;
+    bool narrow = quant_range(in->desc.dtype, &low, &high) && in->desc.dtype != PUM_DTYPE_I32;
+    bool moves = plan.mode == RESIZE_NEAREST && narrow;
+    if ((in->store != STORE_F32 && in->store != STORE_F16 && !moves) || in->store != out->store)
         return pum_fail(PUM_E_UNSUPPORTED, "no kernel for %s", pum_dtype_name(in->desc.dtype));
     if (shape_elements(&out->desc.shape) == 0)
         return PUM_OK;

@@ -156,13 +156,18 @@ static bool all_inputs_constant(const struct pum_graph *graph, const struct grap
 
 pum_status pass_fold_constants(struct pum_graph *graph)
 {
+    return pass_fold_constants_but(graph, -1);
+}
+
+pum_status pass_fold_constants_but(struct pum_graph *graph, int32_t op)
+{
     for (int32_t i = 0; i < graph->node_count; i++) {
         struct graph_node *node = &graph->nodes[i];
         if (node->op < 0)
             continue;
         if (op_rows[node->op].lowering->random || op_rows[node->op].lowering->program)
             continue;
-        if (all_inputs_constant(graph, node)) {
+        if (node->op != op && all_inputs_constant(graph, node)) {
             PUM_TRY(fold_node(graph, i));
         } else if (node->op == OP_IDENTITY ||
                    (node->op == OP_DROPOUT && (node->output_count < 2 || node->outputs[1] < 0))) {

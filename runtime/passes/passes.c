@@ -9,6 +9,7 @@
 
 pum_status passes_load(struct pum_graph *graph)
 {
+    PUM_TRY(pass_fuse_quant(graph)); /* first: small weights must not become floats */
     PUM_TRY(pass_fold_constants(graph));
     return pass_fold_conv(graph);
 }

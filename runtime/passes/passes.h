@@ -24,6 +24,10 @@ pum_status passes_bind(struct pum_graph *graph, const struct tensor_desc *inputs
 
 /* Evaluates nodes whose inputs are all constants; drops Identity and Dropout. */
 pum_status pass_fold_constants(struct pum_graph *graph);
+/* The same, leaving nodes of one operator. */
+pum_status pass_fold_constants_but(struct pum_graph *graph, int32_t op);
+/* DequantizeLinear, an operator, QuantizeLinear: the operator on integers. */
+pum_status pass_fuse_quant(struct pum_graph *graph);
 /* BatchNormalization, Mul, Add, Sub, Div by per-channel constants into the Conv before them. */
 pum_status pass_fold_conv(struct pum_graph *graph);
 /* Gives every tensor its shape and folds what becomes known by it (Shape, Size, arithmetic). */

@@ -8,14 +8,17 @@
 //! spec    3 MODE *
 //! kernel  resize_x4_f32 store=f32 when=x4==1 define=X4
 //! kernel  resize_x4_f16 store=f16 when=x4==1 needs=f16_storage define=X4
+//! kernel  resize_x4_i32 store=i32 when=x4==1 define=X4
 //! kernel  resize_f32 store=f32
 //! kernel  resize_f16 store=f16 needs=f16_storage
+//! kernel  resize_i32 store=i32
 //
 // y[o, r, c, i] = x at row (r * num_h + add_h) / den_h and column (c * num_w + add_w) / den_w:
 // nearest, linear or cubic. x: [outer, in_h, in_w, inner], y: [outer, out_h, out_w, inner].
 // Coordinates are integers with a remainder, so that no rounding moves an element; positions
 // outside are clamped (cubic may leave them out). One invocation computes up to `span` neighbours
-// along out_w in fp32; the column's coordinate is carried from one to the next.
+// along out_w in fp32 (integers: nearest only, of at most 16 bits, which fp32 holds); the column's
+// coordinate is carried from one to the next.
 #version 450
 #extension GL_GOOGLE_include_directive : require
 #include "dtype.glsl"
