@@ -132,14 +132,17 @@ static bool clip_bounds(const struct match *match, const struct graph_node *clip
            match_scalar(match, clip->inputs[2], high);
 }
 
-/* clamp(x + 3, 0, 6) */
+/* clamp(x + 3, 0, 6), perhaps of relu(x + 3) as PyTorch exports relu6 */
 static bool is_relu6_gate(const struct match *match, int32_t tensor, int32_t x)
 {
     const struct graph_node *clip = match_producer(match, tensor, OP_CLIP);
     double low, high;
     int32_t inner;
-    return clip && clip_bounds(match, clip, &low, &high) && low == 0 && match_near(high, 6) &&
-           is_sum_with(match, clip->inputs[0], 3, &inner) && inner == x;
+    if (!clip || !clip_bounds(match, clip, &low, &high) || low != 0 || !match_near(high, 6))
+        return false;
+    const struct graph_node *relu = match_producer(match, clip->inputs[0], OP_RELU);
+    int32_t sum = relu ? relu->inputs[0] : clip->inputs[0];
+    return is_sum_with(match, sum, 3, &inner) && inner == x;
 }
 
 /* What x times `gate` times `scalar` is; -1 if nothing known. *tanh tells the GELU's form. */

@@ -169,7 +169,22 @@ static pum_status rewrite_norm(struct match *match, int32_t index, bool centred,
                          bias >= 0 ? 3 : 2, attrs, 2, "pattern");
 }
 
-/* Numerator and denominator of a division written as Div or as Mul by a Reciprocal. */
+/* `tensor` = 1 / *out_denominator. */
+static bool is_inverse(const struct match *match, int32_t tensor, int32_t *out_denominator)
+{
+    const struct graph_node *node = match_producer(match, tensor, -1);
+    double one;
+    if (node && node->op == OP_RECIPROCAL) {
+        *out_denominator = node->inputs[0];
+        return true;
+    }
+    if (!node || node->op != OP_DIV || !match_scalar(match, node->inputs[0], &one) || one != 1)
+        return false;
+    *out_denominator = node->inputs[1];
+    return true;
+}
+
+/* Numerator and denominator of a division written as Div, or as Mul by an inverse. */
 static bool quotient(const struct match *match, const struct graph_node *node, int32_t *numerator,
                      int32_t *denominator)
 {
@@ -179,10 +194,8 @@ static bool quotient(const struct match *match, const struct graph_node *node, i
         return true;
     }
     for (int32_t i = 0; node->op == OP_MUL && i < 2; i++) {
-        const struct graph_node *inverse = match_producer(match, node->inputs[i], OP_RECIPROCAL);
-        if (inverse) {
+        if (is_inverse(match, node->inputs[i], denominator)) {
             *numerator = node->inputs[1 - i];
-            *denominator = inverse->inputs[0];
             return true;
         }
     }

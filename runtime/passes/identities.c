@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT
  *
  * identities.c - drops operators that give back their input: x*1, x+0, x-0, x/1, pow(x,1), and
- * reshapes, transposes and casts to what is there already; squares written as powers become
- * products. Works on inferred shapes.
+ * reshapes, transposes and casts to what is there already, Where with a condition that is the same
+ * everywhere, the reshapes around an old Softmax; squares written as powers become products. Works
+ * on inferred shapes.
  * Tests: tests/passes/test_fuse.c.
  */
 #include "passes/match.h"
@@ -39,6 +40,20 @@ static bool is_plain_order(const struct graph_node *node, int32_t rank)
     return true;
 }
 
+/* The input that Where takes everywhere, or GRAPH_NONE. */
+static int32_t chosen_input(const struct match *match, const struct graph_node *node)
+{
+    const struct graph_tensor *condition = &match->graph->tensors[node->inputs[0]];
+    const uint8_t *flags = condition->data;
+    if (!flags || condition->data_bytes == 0)
+        return GRAPH_NONE;
+    for (size_t i = 1; i < condition->data_bytes; i++) {
+        if ((flags[i] != 0) != (flags[0] != 0))
+            return GRAPH_NONE;
+    }
+    return node->inputs[flags[0] != 0 ? 1 : 2];
+}
+
 /* The input that the node gives back unchanged, or GRAPH_NONE. */
 static int32_t unchanged_input(const struct match *match, const struct graph_node *node)
 {
@@ -56,6 +71,8 @@ static int32_t unchanged_input(const struct match *match, const struct graph_nod
     case OP_TRANSPOSE:
         other = node->inputs[0];
         return is_plain_order(node, match_desc(match, other)->shape.rank) ? other : GRAPH_NONE;
+    case OP_WHERE:
+        return chosen_input(match, node);
     case OP_RESHAPE:
     case OP_FLATTEN:
     case OP_SQUEEZE:
@@ -73,14 +90,42 @@ static int32_t unchanged_input(const struct match *match, const struct graph_nod
     }
 }
 
+/* Softmax of a tensor flattened to rows, back in its shape: before opset 13 that is what Softmax
+ * means, and the reader, without shapes, writes it out. */
+static pum_status open_softmax(struct match *match, int32_t index)
+{
+    const struct graph_node *back = &match->graph->nodes[index];
+    const struct graph_node *softmax = match_producer(match, back->inputs[0], -1);
+    if (!softmax || (softmax->op != OP_SOFTMAX && softmax->op != OP_LOGSOFTMAX) ||
+        match_uses(match, back->inputs[0]) != 1)
+        return PUM_OK;
+    int32_t flat = softmax->inputs[0], axis, op = softmax->op;
+    const struct graph_node *flatten = match_producer(match, flat, -1);
+    if (!flatten || (flatten->op != OP_FLATTEN && flatten->op != OP_RESHAPE))
+        return PUM_OK;
+    int32_t x = flatten->inputs[0];
+    const struct shape *rows = &match_desc(match, flat)->shape;
+    const struct shape *shape = &match_desc(match, x)->shape;
+    if (rows->rank < 1 || shape->rank < 1 ||
+        !shape_axis(node_int(softmax, "axis", -1), rows->rank, &axis) || axis != rows->rank - 1 ||
+        rows->dims[axis] != shape->dims[shape->rank - 1] ||
+        !shape_equal(shape, &match_desc(match, back->outputs[0])->shape))
+        return PUM_OK;
+    const pum_attr last = {.name = "axis", .kind = PUM_ATTR_INT, .i = -1};
+    return match_rewrite(match, index, op, &x, 1, &last, 1, "pattern");
+}
+
 pum_status pass_drop_identities(struct pum_graph *graph)
 {
     struct match match;
     PUM_TRY(match_begin(&match, graph));
-    for (int32_t i = 0; i < graph->node_count; i++) {
+    pum_status status = PUM_OK;
+    for (int32_t i = 0; i < graph->node_count && status == PUM_OK; i++) {
         const struct graph_node *node = &graph->nodes[i];
         if (node->op < 0 || node->chain || node->output_count != 1)
             continue;
+        if (node->op == OP_RESHAPE)
+            status = open_softmax(&match, i);
         int32_t input = unchanged_input(&match, node);
         if (input < 0)
             continue;
@@ -95,7 +140,7 @@ pum_status pass_drop_identities(struct pum_graph *graph)
         match_replace(&match, output, input);
     }
     match_end(&match);
-    return graph_prune(graph);
+    return status == PUM_OK ? graph_prune(graph) : status;
 }
 
 pum_status pass_square_powers(struct pum_graph *graph)
@@ -106,8 +151,8 @@ pum_status pass_square_powers(struct pum_graph *graph)
     for (int32_t i = 0; i < graph->node_count && status == PUM_OK; i++) {
         const struct graph_node *node = &graph->nodes[i];
         double exponent;
-        if (node->op != OP_POW || node->chain || !match_scalar(&match, node->inputs[1], &exponent) ||
-            exponent != 2)
+        if (node->op != OP_POW || node->chain ||
+            !match_scalar(&match, node->inputs[1], &exponent) || exponent != 2)
             continue;
         /* Of one element: the exponent's rank may be the result's. */
         const struct tensor_desc *x = match_desc(&match, node->inputs[0]);

@@ -97,6 +97,7 @@ pum_status passes_bind(struct pum_graph *graph, const struct tensor_desc *inputs
     PUM_TRY(pass_infer(graph));
     PUM_TRY(pass_expand_einsum(graph));
     PUM_TRY(pass_expand_signal(graph));
+    PUM_TRY(pass_merge_equal(graph));
     PUM_TRY(pass_drop_identities(graph));
     PUM_TRY(pass_fuse_gates(graph));
     PUM_TRY(pass_fuse_norms(graph));

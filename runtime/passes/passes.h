@@ -48,7 +48,10 @@ pum_status pass_rows_follow(struct pum_graph *graph);
 pum_status pass_expand_einsum(struct pum_graph *graph);
 /* DFT and STFT as products with tables of sines. */
 pum_status pass_expand_signal(struct pum_graph *graph);
-/* x*1, x+0, x-0, x/1, pow(x,1) and reshapes to the same shape. */
+/* Nodes that compute the same from the same become one. */
+pum_status pass_merge_equal(struct pum_graph *graph);
+/* x*1, x+0, x-0, x/1, pow(x,1), reshapes to the same shape, choices that are known, and the
+ * reshapes around the Softmax of old opsets. */
 pum_status pass_drop_identities(struct pum_graph *graph);
 /* x^2 as x*x: a product is much quicker than a power. After those that look for powers. */
 pum_status pass_square_powers(struct pum_graph *graph);
