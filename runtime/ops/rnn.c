@@ -142,8 +142,8 @@ static pum_status read_sizes(const struct graph_node *node,
     rnn->hidden = r->dims[2];
     int64_t declared = node_int(node, "hidden_size", rnn->hidden);
     if (declared != rnn->hidden || rnn->hidden < 1)
-        return pum_fail(PUM_E_SHAPE, "hidden_size is %lld, R has %lld columns",
-                        (long long)declared, (long long)rnn->hidden);
+        return pum_fail(PUM_E_SHAPE, "hidden_size is %lld, R has %lld columns", (long long)declared,
+                        (long long)rnn->hidden);
     if (rnn->hidden > INT32_MAX / 8) /* so that gates * hidden can be counted */
         return pum_fail(PUM_E_SHAPE, "hidden_size %lld is too large", (long long)rnn->hidden);
     return check_shapes(rnn, inputs);
@@ -154,7 +154,9 @@ pum_status rnn_read(const struct graph_node *node, enum rnn_cell cell,
 {
     *out_rnn = (struct rnn){
         .cell = cell,
-        .gates = cell == RNN_CELL_PLAIN ? 1 : cell == RNN_CELL_GRU ? 3 : 4,
+        .gates = cell == RNN_CELL_PLAIN ? 1
+                 : cell == RNN_CELL_GRU ? 3
+                                        : 4,
         .linear_before_reset = node_int(node, "linear_before_reset", 0) != 0,
         .input_forget = node_int(node, "input_forget", 0) != 0,
         .rows_follow = node_int(node, "rows_follow", 0) != 0,
@@ -166,9 +168,8 @@ pum_status rnn_read(const struct graph_node *node, enum rnn_cell cell,
     PUM_TRY(read_direction(node, out_rnn));
     PUM_TRY(read_activations(node, out_rnn));
     PUM_TRY(read_sizes(node, inputs, out_rnn));
-    if (out_rnn->rows_follow &&
-        (out_rnn->directions > 1 || out_rnn->backward[0] ||
-         inputs[RNN_LENGTHS].dtype != PUM_DTYPE_NONE))
+    if (out_rnn->rows_follow && (out_rnn->directions > 1 || out_rnn->backward[0] ||
+                                 inputs[RNN_LENGTHS].dtype != PUM_DTYPE_NONE))
         return pum_fail(PUM_E_UNSUPPORTED, "rows_follow takes forward layers of whole sequences");
     return PUM_OK;
 }
@@ -221,8 +222,8 @@ static pum_status infer_cell(struct op_call *call, enum rnn_cell cell)
     int64_t d = rnn.directions, b = rnn.batch, h = rnn.hidden;
     struct shape y = rnn.batch_first ? shape_of(4, (int64_t[]){b, rnn.steps, d, h})
                                      : shape_of(4, (int64_t[]){rnn.steps, d, b, h});
-    struct shape state = rnn.batch_first ? shape_of(3, (int64_t[]){b, d, h})
-                                         : shape_of(3, (int64_t[]){d, b, h});
+    struct shape state =
+        rnn.batch_first ? shape_of(3, (int64_t[]){b, d, h}) : shape_of(3, (int64_t[]){d, b, h});
     for (int32_t i = 0; i < call->output_count; i++)
         PUM_TRY(axes_output(call, i, inputs[RNN_X].dtype, i == RNN_Y ? &y : &state));
     return PUM_OK;

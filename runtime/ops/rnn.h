@@ -35,19 +35,19 @@ struct rnn_activation {
 
 struct rnn {
     enum rnn_cell cell;
-    int32_t gates;                   /* 1, 3 (z r h) or 4 (i o f c) */
+    int32_t gates; /* 1, 3 (z r h) or 4 (i o f c) */
     int64_t steps, batch, in, hidden;
-    int32_t directions;              /* 1 or 2 */
-    bool backward[2];                /* by direction */
-    bool batch_first;                /* layout 1: X [batch, steps, in] */
-    bool linear_before_reset;        /* GRU */
-    bool input_forget;               /* LSTM: the forget gate is 1 - the input gate */
+    int32_t directions;       /* 1 or 2 */
+    bool backward[2];         /* by direction */
+    bool batch_first;         /* layout 1: X [batch, steps, in] */
+    bool linear_before_reset; /* GRU */
+    bool input_forget;        /* LSTM: the forget gate is 1 - the input gate */
     /* The rows of the batch are consecutive pieces of one sequence: each row begins with the state
      * that the row before it ended with, row 0 with the initial state's row 0. Attribute
      * "rows_follow", made by a pass (pum_session_params.rows_follow). */
     bool rows_follow;
     bool has_clip;
-    float clip;                      /* of what goes into the activations of gates */
+    float clip; /* of what goes into the activations of gates */
     struct rnn_activation activations[2][RNN_MAX_ACTIVATIONS]; /* by direction: f, g, h */
 };
 
@@ -59,7 +59,7 @@ pum_status rnn_read(const struct graph_node *node, enum rnn_cell cell,
 struct rnn_strides {
     int64_t row, step, direction;
 };
-struct rnn_strides rnn_x_strides(const struct rnn *rnn);     /* direction 0 */
+struct rnn_strides rnn_x_strides(const struct rnn *rnn); /* direction 0 */
 struct rnn_strides rnn_y_strides(const struct rnn *rnn);
 struct rnn_strides rnn_state_strides(const struct rnn *rnn); /* step 0 */
 

@@ -30,11 +30,11 @@ struct layer {
     struct lower_value in[RNN_INPUTS]; /* value -1: absent */
     struct lower_value out[RNN_OUTPUTS];
     enum kernel_store store;
-    struct lower_value x;              /* the products with W [steps * batch, directions * gates] */
-    int32_t r;                         /* recurrence weights for the kernel */
+    struct lower_value x; /* the products with W [steps * batch, directions * gates] */
+    int32_t r;            /* recurrence weights for the kernel */
     bool r_packed, bias_in_x;
-    int32_t state;                     /* scratch between dispatches; -1: one is enough */
-    int64_t lines, steps;              /* steps: of all rows with rows_follow */
+    int32_t state;        /* scratch between dispatches; -1: one is enough */
+    int64_t lines, steps; /* steps: of all rows with rows_follow */
     /* How the work is shared out. */
     uint32_t width, rows, slices, units;
     int64_t most_steps; /* in a dispatch */
@@ -136,8 +136,9 @@ static pum_status prepare_recurrence(struct layer *layer)
                     rnn->directions * rnn->gates * rnn->hidden * 4 * layer->lines, pack_lines,
                     &layer->r);
     if (rnn->hidden % 4 != 0)
-        return pum_fail(PUM_E_UNSUPPORTED, "recurrence weights that are no constants need a hidden "
-                                           "size that is a multiple of four, not %lld",
+        return pum_fail(PUM_E_UNSUPPORTED,
+                        "recurrence weights that are no constants need a hidden "
+                        "size that is a multiple of four, not %lld",
                         (long long)rnn->hidden);
     return PUM_OK;
 }
@@ -150,15 +151,15 @@ static pum_status emit_input(struct layer *layer)
     int64_t columns = rnn->directions * rnn->gates * rnn->hidden, rows = rnn->steps * rnn->batch;
     struct lower_value w = layer->in[RNN_W], bias = layer->in[RNN_B];
     w.desc.shape = shape_of(2, (int64_t[]){columns, rnn->in});
-    layer->x = (struct lower_value){.desc = {layer->in[RNN_X].desc.dtype,
-                                             shape_of(2, (int64_t[]){rows, columns})},
-                                    .store = layer->store};
+    layer->x = (struct lower_value){
+        .desc = {layer->in[RNN_X].desc.dtype, shape_of(2, (int64_t[]){rows, columns})},
+        .store = layer->store};
     if (lower_bytes(&layer->x) > layer->call->caps->max_storage_range)
-        return pum_fail(PUM_E_UNSUPPORTED, "the products of %lld steps by %lld rows are more than "
-                                           "the device binds",
+        return pum_fail(PUM_E_UNSUPPORTED,
+                        "the products of %lld steps by %lld rows are more than "
+                        "the device binds",
                         (long long)rnn->steps, (long long)rnn->batch);
-    PUM_TRY(layer->call->sink->scratch(layer->call->sink, lower_bytes(&layer->x),
-                                       &layer->x.value));
+    PUM_TRY(layer->call->sink->scratch(layer->call->sink, lower_bytes(&layer->x), &layer->x.value));
     struct matmul_problem problem = {.m = rows,
                                      .n = columns,
                                      .k = rnn->in,
@@ -278,8 +279,8 @@ static uint32_t flags_of(const struct layer *layer)
            (layer->out[RNN_Y].value >= 0 ? RNN_WANTS_Y : 0) |
            (layer->out[RNN_Y_H].value >= 0 ? RNN_WANTS_Y_H : 0) |
            (layer->out[RNN_Y_C].value >= 0 ? RNN_WANTS_Y_C : 0) |
-           (rnn->input_forget ? RNN_INPUT_FORGET : 0) |
-           (rnn->rows_follow ? RNN_ROWS_FOLLOW : 0) | (rnn->has_clip ? RNN_HAS_CLIP : 0);
+           (rnn->input_forget ? RNN_INPUT_FORGET : 0) | (rnn->rows_follow ? RNN_ROWS_FOLLOW : 0) |
+           (rnn->has_clip ? RNN_HAS_CLIP : 0);
 }
 
 static struct push_rnn push_of(const struct layer *layer, int32_t direction, int32_t directions)
@@ -323,8 +324,8 @@ static void bind_all(const struct layer *layer, struct lower_dispatch *dispatch)
     static const struct {
         uint32_t binding;
         enum rnn_input input;
-    } inputs[] = {{2, RNN_B}, {3, RNN_LENGTHS}, {4, RNN_INITIAL_H}, {8, RNN_INITIAL_C},
-                  {9, RNN_PEEPHOLE}};
+    } inputs[] = {
+        {2, RNN_B}, {3, RNN_LENGTHS}, {4, RNN_INITIAL_H}, {8, RNN_INITIAL_C}, {9, RNN_PEEPHOLE}};
     lower_bind(dispatch, 0, &layer->x);
     lower_bind_range(dispatch, 1, layer->r, 0, 0);
     for (size_t i = 0; i < PUM_COUNT_OF(inputs); i++)

@@ -128,8 +128,8 @@ static void step_lstm(struct walk *walk)
         if (peephole)
             sums[1] += tensor_get_f64(p, at + h + j) * cell;
         walk->c[j] = cell;
-        walk->next[j] = gate(walk, 0, sums[1]) *
-                        activate(&rnn->activations[walk->direction][2], cell);
+        walk->next[j] =
+            gate(walk, 0, sums[1]) * activate(&rnn->activations[walk->direction][2], cell);
     }
 }
 
@@ -153,8 +153,7 @@ static void end_state(const struct walk *walk, enum rnn_output output, int64_t r
     if (!axes_wants_output(walk->call, output))
         return;
     for (int64_t j = 0; j < walk->rnn->hidden; j++)
-        tensor_set_f64(&walk->call->outputs[output], state_at(walk, row) + j,
-                       empty ? 0 : state[j]);
+        tensor_set_f64(&walk->call->outputs[output], state_at(walk, row) + j, empty ? 0 : state[j]);
 }
 
 static void walk_row(struct walk *walk, int64_t row, int64_t length, double *x)

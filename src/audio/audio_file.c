@@ -22,10 +22,10 @@ struct audio_file {
     double ratio;
     struct audio_info info;
     int64_t position;
-    float *block;         /* BLOCK_FRAMES frames of all channels */
-    float *mono;          /* what of the block is left to convert */
+    float *block; /* BLOCK_FRAMES frames of all channels */
+    float *mono;  /* what of the block is left to convert */
     long mono_at, mono_count;
-    bool ended;           /* nothing more to read */
+    bool ended; /* nothing more to read */
 };
 
 static pum_status check(const SF_INFO *format, const char *path, int32_t rate, struct fault *fault)
@@ -71,8 +71,7 @@ static pum_status prepare(struct audio_file *file, const SF_INFO *format, int32_
                           struct fault *fault)
 {
     int error = 0;
-    file->info = (struct audio_info){format->samplerate, format->channels,
-                                     (int64_t)format->frames};
+    file->info = (struct audio_info){format->samplerate, format->channels, (int64_t)format->frames};
     file->ratio = (double)rate / (double)format->samplerate;
     file->block = malloc(BLOCK_FRAMES * (size_t)format->channels * sizeof(float));
     file->mono = malloc(BLOCK_FRAMES * sizeof(float));
@@ -171,8 +170,8 @@ static pum_status take(struct audio_file *file, float *samples, long capacity, l
     return PUM_OK;
 }
 
-pum_status audio_read(struct audio_file *file, float *samples, int64_t capacity,
-                      int64_t *out_count, struct fault *fault)
+pum_status audio_read(struct audio_file *file, float *samples, int64_t capacity, int64_t *out_count,
+                      struct fault *fault)
 {
     *out_count = 0;
     while (*out_count < capacity) {

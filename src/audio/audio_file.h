@@ -12,9 +12,9 @@
 struct audio_file;
 
 struct audio_info {
-    int32_t rate;     /* of the file */
+    int32_t rate; /* of the file */
     int32_t channels;
-    int64_t frames;   /* as the file says; 0: unknown */
+    int64_t frames; /* as the file says; 0: unknown */
 };
 
 /* Opens a file to be read at `rate` samples a second. PUM_E_FILE: cannot be opened; PUM_E_FORMAT:
@@ -27,8 +27,8 @@ pum_status audio_look(const char *path, struct audio_info *out_info, struct faul
 
 /* Up to `capacity` samples, -1 .. 1; *out_count 0 at the end. PUM_E_FORMAT: a sample that is no
  * finite number, or a file that ends too early. */
-pum_status audio_read(struct audio_file *file, float *samples, int64_t capacity,
-                      int64_t *out_count, struct fault *fault);
+pum_status audio_read(struct audio_file *file, float *samples, int64_t capacity, int64_t *out_count,
+                      struct fault *fault);
 
 /* Frames of the file read so far, for progress. */
 int64_t audio_position(const struct audio_file *file);

@@ -59,8 +59,8 @@ static int32_t find_port(const pum_graph *graph, const char *name, bool output)
     int32_t count = output ? pum_graph_output_count(graph) : pum_graph_input_count(graph);
     for (int32_t i = 0; i < count; i++) {
         pum_port_info info;
-        pum_status status = output ? pum_graph_get_output(graph, i, &info)
-                                   : pum_graph_get_input(graph, i, &info);
+        pum_status status =
+            output ? pum_graph_get_output(graph, i, &info) : pum_graph_get_input(graph, i, &info);
         if (status == PUM_OK && strcmp(info.name, name) == 0)
             return i;
     }
@@ -91,7 +91,8 @@ static pum_status find_version(struct vad *vad, struct fault *fault)
         }
     return fault_set(fault, PUM_E_UNSUPPORTED,
                      "%s: this is no silero VAD: its inputs are not input, sr and state, or input, "
-                     "sr, h and c", vad->path);
+                     "sr, h and c",
+                     vad->path);
 }
 
 static size_t state_floats(const struct vad *vad)

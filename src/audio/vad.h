@@ -13,9 +13,9 @@
 struct vad;
 
 struct vad_params {
-    const char *model;    /* file name */
-    int32_t sample_rate;  /* 16000 or 8000 */
-    int32_t steps_a_run;  /* 1 for sound that comes as it is spoken; 0: many, for files */
+    const char *model;   /* file name */
+    int32_t sample_rate; /* 16000 or 8000 */
+    int32_t steps_a_run; /* 1 for sound that comes as it is spoken; 0: many, for files */
 };
 
 /* Opens the network. PUM_E_UNSUPPORTED: the model is no silero VAD. The caller closes it. */

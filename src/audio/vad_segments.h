@@ -11,12 +11,15 @@
 #include <stdint.h>
 
 struct vad_rule {
-    float threshold;     /* speech from here on; below threshold - 0.15 (0.01 at least): silence */
+    float threshold; /* speech from here on; below threshold - 0.15 (0.01 at least): silence */
     double min_speech_ms;
     double min_silence_ms;
-    double pad_ms;       /* added on both sides */
+    double pad_ms; /* added on both sides */
 };
-#define VAD_RULE_DEFAULTS {0.5f, 250, 100, 30}
+#define VAD_RULE_DEFAULTS                                                                          \
+    {                                                                                              \
+        0.5f, 250, 100, 30                                                                         \
+    }
 
 struct vad_segment {
     int64_t start, end; /* samples; end is the first one behind it */

@@ -154,13 +154,12 @@ static pum_status print_json(struct cli *cli, const char *path, const struct vad
         json_array_append_new(segments, json_pack("{s:f, s:f}", "start",
                                                   seconds(result, result->segments[i].start), "end",
                                                   seconds(result, result->segments[i].end)));
-    json_t *all = json_pack("{s:o, s:o, s:o, s:i, s:i, s:f, s:f, s:f, s:o}", "device",
-                            cli_json_text(device->name), "driver", cli_json_text(device->driver),
-                            "audio", cli_json_text(path), "sample_rate", result->info.rate,
-                            "channels", result->info.channels, "seconds",
-                            seconds(result, result->samples), "step",
-                            seconds(result, result->window), "total_ms", result->total_ms,
-                            "segments", segments);
+    json_t *all = json_pack(
+        "{s:o, s:o, s:o, s:i, s:i, s:f, s:f, s:f, s:o}", "device", cli_json_text(device->name),
+        "driver", cli_json_text(device->driver), "audio", cli_json_text(path), "sample_rate",
+        result->info.rate, "channels", result->info.channels, "seconds",
+        seconds(result, result->samples), "step", seconds(result, result->window), "total_ms",
+        result->total_ms, "segments", segments);
     if (options->probabilities && all != NULL) {
         json_t *list = json_array();
         for (int64_t i = 0; i < result->probability_count; i++)

@@ -70,7 +70,8 @@ static int64_t read_all(int32_t rate, float *samples, int64_t room)
         fail_msg("%s", fault.text);
     while (count > 0) {
         assert_int_equal(audio_read(file, samples + total, room - total < 777 ? room - total : 777,
-                                    &count, &fault), PUM_OK);
+                                    &count, &fault),
+                         PUM_OK);
         total += count;
     }
     audio_close(&file);

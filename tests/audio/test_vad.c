@@ -168,8 +168,9 @@ static void refused(void **state)
                      PUM_E_ARGUMENT);
     assert_null(vad);
     fault_clear(&fault);
-    assert_int_equal(vad_open(context, device, &(struct vad_params){DATA "v5.txt", 16000, 0}, &vad,
-                              &fault), PUM_E_FORMAT);
+    assert_int_equal(
+        vad_open(context, device, &(struct vad_params){DATA "v5.txt", 16000, 0}, &vad, &fault),
+        PUM_E_FORMAT);
     if (!test_model_path("ch_PP-OCRv4_det_infer.onnx", path, sizeof path))
         return;
     fault_clear(&fault);
@@ -202,9 +203,9 @@ int main(void)
         return 1;
     device = test_device_open(context);
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(v5),      cmocka_unit_test(v6),       cmocka_unit_test(legacy),
-        cmocka_unit_test(refused), cmocka_unit_test(too_loud),
-        cmocka_unit_test(any_number_of_steps),
+        cmocka_unit_test(v5),       cmocka_unit_test(v6),
+        cmocka_unit_test(legacy),   cmocka_unit_test(refused),
+        cmocka_unit_test(too_loud), cmocka_unit_test(any_number_of_steps),
     };
     int failed = cmocka_run_group_tests(tests, NULL, NULL);
     pum_device_destroy(&device);

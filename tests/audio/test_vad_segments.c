@@ -67,18 +67,27 @@ static void pauses(void **state)
     struct vad_segment s[MOST];
     /* Between the thresholds nothing ends; silence of three steps (the fourth begins at 96 ms, the
      * fifth at 128) ends nothing either. */
-    assert_int_equal(find((struct run[]){{9, 0}, {9, 0.9f}, {30, 0.4f}, {9, 0.6f}, {4, 0.1f},
-                                         {9, 0.9f}, {9, 0}, {0, 0}}, &rule, s), 1);
+    assert_int_equal(
+        find(
+            (struct run[]){
+                {9, 0}, {9, 0.9f}, {30, 0.4f}, {9, 0.6f}, {4, 0.1f}, {9, 0.9f}, {9, 0}, {0, 0}},
+            &rule, s),
+        1);
     assert_int_equal(s[0].end, 70 * 512 + 480);
     /* Five steps do; a step between the thresholds in them changes nothing. */
-    assert_int_equal(find((struct run[]){{9, 0}, {9, 0.9f}, {2, 0.1f}, {1, 0.45f}, {2, 0.1f},
-                                         {9, 0.9f}, {9, 0}, {0, 0}}, &rule, s), 2);
+    assert_int_equal(
+        find(
+            (struct run[]){
+                {9, 0}, {9, 0.9f}, {2, 0.1f}, {1, 0.45f}, {2, 0.1f}, {9, 0.9f}, {9, 0}, {0, 0}},
+            &rule, s),
+        2);
     assert_int_equal(s[0].end, 18 * 512 + 480);
     assert_int_equal(s[1].start, 23 * 512 - 480);
     /* Long padding shares the pause out. */
     const struct vad_rule padded = {0.5f, 250, 100, 200};
-    assert_int_equal(find((struct run[]){{9, 0}, {9, 0.9f}, {5, 0.1f}, {9, 0.9f}, {9, 0}, {0, 0}},
-                          &padded, s), 2);
+    assert_int_equal(
+        find((struct run[]){{9, 0}, {9, 0.9f}, {5, 0.1f}, {9, 0.9f}, {9, 0}, {0, 0}}, &padded, s),
+        2);
     assert_int_equal(s[0].start, 9 * 512 - 3200);
     assert_int_equal(s[0].end, 18 * 512 + 1280);
     assert_int_equal(s[1].start, s[0].end);

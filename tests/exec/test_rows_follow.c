@@ -63,10 +63,10 @@ static pum_value layer(pum_graph *g, pum_value x, pum_value h, pum_value c, cons
     pum_node(g,
              &(pum_node_params){
                  .op = "LSTM",
-                 .inputs = (pum_value[]){x, weight(g, 3, (int64_t[]){1, 4 * HIDDEN, HIDDEN}, 1),
-                                         weight(g, 3, (int64_t[]){1, 4 * HIDDEN, HIDDEN}, 2),
-                                         weight(g, 2, (int64_t[]){1, 8 * HIDDEN}, 3),
-                                         PUM_NO_VALUE, h, c},
+                 .inputs =
+                     (pum_value[]){x, weight(g, 3, (int64_t[]){1, 4 * HIDDEN, HIDDEN}, 1),
+                                   weight(g, 3, (int64_t[]){1, 4 * HIDDEN, HIDDEN}, 2),
+                                   weight(g, 2, (int64_t[]){1, 8 * HIDDEN}, 3), PUM_NO_VALUE, h, c},
                  .input_count = 7,
                  .attrs = &attr,
                  .attr_count = 1,
@@ -102,13 +102,19 @@ static pum_graph *stream_graph(const char *direction)
     pum_value all[4] = {h[0], c[0], h[1], c[1]};
     const pum_attr axis = {.name = "axis", .kind = PUM_ATTR_INT, .i = 0};
     pum_value next;
-    pum_node(g, &(pum_node_params){.op = "Concat", .inputs = all, .input_count = 4, .attrs = &axis,
-                                   .attr_count = 1}, &next);
+    pum_node(g,
+             &(pum_node_params){
+                 .op = "Concat", .inputs = all, .input_count = 4, .attrs = &axis, .attr_count = 1},
+             &next);
     const pum_attr keep = {.name = "keepdims", .kind = PUM_ATTR_INT, .i = 0};
     pum_value mean;
-    pum_node(g, &(pum_node_params){.op = "ReduceMean",
-                                   .inputs = (pum_value[]){x, pum_ints(g, 1, (int64_t[]){0})},
-                                   .input_count = 2, .attrs = &keep, .attr_count = 1}, &mean);
+    pum_node(g,
+             &(pum_node_params){.op = "ReduceMean",
+                                .inputs = (pum_value[]){x, pum_ints(g, 1, (int64_t[]){0})},
+                                .input_count = 2,
+                                .attrs = &keep,
+                                .attr_count = 1},
+             &mean);
     pum_output(g, "y", mean);
     pum_output(g, "next", next);
     test_must(pum_graph_finish(g));
@@ -118,11 +124,11 @@ static pum_graph *stream_graph(const char *direction)
 static void run(pum_session *session, int64_t rows, float *x, float *state, pum_tensor *y,
                 pum_tensor *next)
 {
-    pum_tensor in = {PUM_DTYPE_F32, 2, {rows, SAMPLES}, x,
-                     (size_t)(rows * SAMPLES) * sizeof(float)};
+    pum_tensor in = {
+        PUM_DTYPE_F32, 2, {rows, SAMPLES}, x, (size_t)(rows * SAMPLES) * sizeof(float)};
     test_must(pum_session_set_input(session, 0, &in));
-    in = (pum_tensor){PUM_DTYPE_F32, 3, {4, rows, HIDDEN}, state,
-                      (size_t)(4 * rows * HIDDEN) * sizeof(float)};
+    in = (pum_tensor){
+        PUM_DTYPE_F32, 3, {4, rows, HIDDEN}, state, (size_t)(4 * rows * HIDDEN) * sizeof(float)};
     test_must(pum_session_set_input(session, 1, &in));
     test_must(pum_session_run(session));
     test_must(pum_session_get_output(session, 0, y));
@@ -168,8 +174,9 @@ static void backward_layers_are_refused(void **unused)
     (void)unused;
     pum_graph *g = stream_graph("reverse");
     pum_session *session;
-    assert_int_equal(pum_session_create(device, g, &(pum_session_params){.rows_follow = true},
-                                        &session), PUM_E_UNSUPPORTED);
+    assert_int_equal(
+        pum_session_create(device, g, &(pum_session_params){.rows_follow = true}, &session),
+        PUM_E_UNSUPPORTED);
     assert_non_null(strstr(pum_last_error(), "rows_follow"));
     pum_graph_destroy(&g);
 }

@@ -42,7 +42,8 @@ static void answers(void **state)
     op_text_gives(OP_GRU, GRU_ONE, "clip=0.4", "f32[1,1,1,1]={0.451822}");
     op_text_gives(OP_GRU, GRU_ONE, "clip=0.4 linear_before_reset=1", "f32[1,1,1,1]={0.451822}");
     op_text_gives(OP_RNN, "f32[1,2,1]={1,2} f32[1,1,1]={0.5} f32[1,1,1]={0.25}",
-                  "layout=0 outputs=2", "f32[1,1,2,1]={0.462117,0.761594} "
+                  "layout=0 outputs=2",
+                  "f32[1,1,2,1]={0.462117,0.761594} "
                   "f32[1,2,1]={0.462117,0.761594}");
 }
 
@@ -60,8 +61,10 @@ static void activations(void **state)
     op_text_gives(OP_RNN, one, "activations={Elu}", "f32[1,1,1,1]={-0.864665}");
     op_text_gives(OP_RNN, one, "activations={Softsign}", "f32[1,1,1,1]={-0.666667}");
     op_text_gives(OP_RNN, one, "activations={Softplus}", "f32[1,1,1,1]={0.126928}");
-    op_text_gives(OP_RNN, one, "activations={ScaledTanh} activation_alpha=[2.0] "
-                  "activation_beta=[0.5]", "f32[1,1,1,1]={-1.523188}");
+    op_text_gives(OP_RNN, one,
+                  "activations={ScaledTanh} activation_alpha=[2.0] "
+                  "activation_beta=[0.5]",
+                  "f32[1,1,1,1]={-1.523188}");
     op_text_gives(OP_RNN, one, "activations={ThresholdedRelu} activation_alpha=[-3.0]",
                   "f32[1,1,1,1]={-2}");
     /* Values go to those activations that take some, in order. */
