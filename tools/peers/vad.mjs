@@ -117,8 +117,8 @@ function time() {
             one_ratio: row.webgpu_ms / row.one_ms, real_time: 32 / row.many_ms });
     }
     console.log(`ms for a step of 32 ms on ${options.timed}, median of 3 rounds. Pumice: the ` +
-        'whole file, first run included, many steps a run and one; ONNX Runtime: warm steps. Wanted: ' +
-        `WebGPU/Pumice at least ${WANTED_SPEED}, ${WANTED_REAL_TIME} times real time.`);
+        'whole file, first run included, many steps a run and one; ONNX Runtime: warm steps. ' +
+        `Wanted: WebGPU/Pumice at least ${WANTED_SPEED}, ${WANTED_REAL_TIME} times real time.`);
     table(['model', 'Pumice', 'one a run', 'ORT WebGPU', 'ORT CPU', 'WebGPU/Pumice', '',
         'WebGPU/one', '', 'real time', ''], result.time.map(row =>
         [row.version, row.many_ms.toFixed(3), row.one_ms.toFixed(3), row.webgpu_ms.toFixed(2),

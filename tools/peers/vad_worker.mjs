@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 //
 // vad_worker.mjs PROVIDER VERSION SOUND STEPS - one process of ONNX Runtime that hears the first
-// steps of a sound (16 kHz) and prints JSON: milliseconds of each step. A process of its own, because a
-// driver's settings are read once.
+// steps of a sound (16 kHz) and prints JSON: milliseconds of each step. A process of its own,
+// because a driver's settings are read once.
 
 import { loadOrt } from './ort.mjs';
 import { hear, openVad, readSamples } from './vad_ort.mjs';
