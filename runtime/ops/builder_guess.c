@@ -57,7 +57,6 @@ static enum pum_dtype first_dtype(const struct pum_graph *graph, const struct gr
         return PUM_DTYPE_U8;
     case OP_CONVINTEGER:
     case OP_MATMULINTEGER:
-    case OP_CONVINTEGER:
         return PUM_DTYPE_I32;
     case OP_MATMULINTEGERTOFLOAT:
         return PUM_DTYPE_F32;
@@ -65,7 +64,6 @@ static enum pum_dtype first_dtype(const struct pum_graph *graph, const struct gr
         return graph_input_of(graph, node, 7) ? input_dtype(graph, node, 8) : PUM_DTYPE_F32;
     case OP_QLINEARCONV:
     case OP_QLINEARMATMUL:
-    case OP_QLINEARCONV:
         return input_dtype(graph, node, 7);
     case OP_LOOKUP:
         return input_dtype(graph, node, 1);
@@ -88,7 +86,6 @@ static enum pum_dtype first_dtype(const struct pum_graph *graph, const struct gr
             return axes_onnx_dtype(node_int(node, "dtype", 0));
         return input_dtype(graph, node, 0);
     case OP_WHERE:
-    case OP_LOOKUP:
         return input_dtype(graph, node, 1);
     case OP_ONEHOT:
         return input_dtype(graph, node, 2);
@@ -246,9 +243,6 @@ static int32_t first_rank(const struct pum_graph *graph, const struct graph_node
         return expanded_rank(rank, input_rank(graph, node, 3));
     case OP_QLINEARMATMUL:
         return matmul_rank(rank, input_rank(graph, node, 3));
-    case OP_QLINEARADD:
-    case OP_QLINEARMUL:
-        return expanded_rank(rank, input_rank(graph, node, 3));
     case OP_RESHAPE:
         return length;
     case OP_CONSTANTOFSHAPE:
