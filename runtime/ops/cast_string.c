@@ -103,7 +103,8 @@ static pum_status read_int(struct op_call *call, const char *text, int64_t index
         return not_a_number(call, text);
     errno = 0;
     int64_t value = y->desc.dtype == PUM_DTYPE_U64 && text[0] != '-'
-                        ? (int64_t)strtoull(text, &end, 10) : (int64_t)strtoll(text, &end, 10);
+                        ? (int64_t)strtoull(text, &end, 10)
+                        : (int64_t)strtoll(text, &end, 10);
     if (errno != 0)
         return not_a_number(call, text);
     if (*end != '\0') {

@@ -37,8 +37,10 @@ pum_status grid_sample_read(const struct graph_node *node, const struct shape *x
     if (axes < 1 || grid->rank != x->rank || grid->dims[0] != x->dims[0] ||
         grid->dims[grid->rank - 1] != axes) {
         char a[SHAPE_TEXT_BYTES], b[SHAPE_TEXT_BYTES];
-        return pum_fail(PUM_E_SHAPE, "input %s and grid %s, expected [n,c,spatial...] and "
-                        "[n,positions...,%d]", shape_text(x, a), shape_text(grid, b), axes);
+        return pum_fail(PUM_E_SHAPE,
+                        "input %s and grid %s, expected [n,c,spatial...] and "
+                        "[n,positions...,%d]",
+                        shape_text(x, a), shape_text(grid, b), axes);
     }
     out_sample->axes = axes;
     for (int32_t i = 0; i < axes; i++)
@@ -69,7 +71,7 @@ pum_status infer_grid_sample(struct op_call *call)
 #define GRID_TAPS 4
 
 struct grid_taps {
-    int64_t at[GRID_TAPS];      /* -1: outside, counts as 0 */
+    int64_t at[GRID_TAPS]; /* -1: outside, counts as 0 */
     double weight[GRID_TAPS];
     int32_t count;
 };
@@ -187,8 +189,10 @@ pum_status infer_affine_grid(struct op_call *call)
     if (theta->rank != 3 || (count != 4 && count != 5) || theta->dims[0] != size[0] ||
         theta->dims[1] != count - 2 || theta->dims[2] != count - 1) {
         char text[SHAPE_TEXT_BYTES];
-        return pum_fail(PUM_E_SHAPE, "theta %s for a size of %d values, expected [n,2,3] and 4, or "
-                        "[n,3,4] and 5", shape_text(theta, text), count);
+        return pum_fail(PUM_E_SHAPE,
+                        "theta %s for a size of %d values, expected [n,2,3] and 4, or "
+                        "[n,3,4] and 5",
+                        shape_text(theta, text), count);
     }
     struct shape shape = {.rank = count, .dims = {size[0]}};
     for (int32_t i = 2; i < count; i++)

@@ -32,8 +32,7 @@ pum_status grid_sample_lower(struct lower_call *call)
     bool wide = axes_has_cap(call->caps, BASE_CAP_LANES_WIDE);
     int64_t channels = x->desc.shape.dims[1];
     int64_t span = axes_min(channels, wide ? SPAN_LANES_WIDE : SPAN_GPU);
-    int64_t count =
-        x->desc.shape.dims[0] * sample.positions * axes_ceil_div(channels, span);
+    int64_t count = x->desc.shape.dims[0] * sample.positions * axes_ceil_div(channels, span);
     struct push_grid_sample push = {.count = (uint32_t)count,
                                     .channels = (uint32_t)channels,
                                     .span = (uint32_t)span,

@@ -73,8 +73,7 @@ static pum_status element_loss(const struct op_call *call, int64_t i, const stru
     int64_t target = tensor_get_i64(&call->inputs[1], i);
     int64_t base = i / view->inner * view->length * view->inner + i % view->inner;
     *out_loss = *out_weight = 0;
-    if (node_attr(call->node, "ignore_index") &&
-        target == node_int(call->node, "ignore_index", 0))
+    if (node_attr(call->node, "ignore_index") && target == node_int(call->node, "ignore_index", 0))
         return PUM_OK;
     if (target < 0 || target >= view->length)
         return pum_fail(PUM_E_RANGE, "class %lld at position %lld, there are %lld",

@@ -13,7 +13,7 @@
 #include <string.h>
 
 #define NBITS_MAX ((int64_t)1 << 31)
-#define NBITS_UNPACK_ROWS 9 /* from so many rows on a plain matrix pays */
+#define NBITS_UNPACK_ROWS 9      /* from so many rows on a plain matrix pays */
 #define NBITS_WIDTH_LANES_WIDE 8 /* invocations of a workgroup on a CPU driver: its vector's */
 
 struct nbits {
@@ -58,8 +58,7 @@ pum_status infer_matmul_nbits(struct op_call *call)
     PUM_TRY(axes_need_float(call, 0));
     PUM_TRY(read_nbits(call->node, &nbits));
     if (shape.rank < 1 || shape.dims[shape.rank - 1] != nbits.k)
-        return pum_fail(PUM_E_SHAPE, "the last axis of input 0 is not K, %lld",
-                        (long long)nbits.k);
+        return pum_fail(PUM_E_SHAPE, "the last axis of input 0 is not K, %lld", (long long)nbits.k);
     if (call->inputs[1].desc.dtype != PUM_DTYPE_U8)
         return op_bad_type(call, 1, "uint8");
     if (call->inputs[2].desc.dtype != dtype)
@@ -203,8 +202,7 @@ static pum_status check_lowered(const struct lower_call *call, const struct pack
         return pum_fail(PUM_E_UNSUPPORTED, "%s lies in another type here",
                         pum_dtype_name(scales->desc.dtype));
     if (packed->rows * packed->nbits.n > INT32_MAX || packed->rows * packed->nbits.k > INT32_MAX ||
-        padded_columns(&packed->nbits) * packed->nbits.blocks * packed->nbits.bytes / 4 >
-            INT32_MAX)
+        padded_columns(&packed->nbits) * packed->nbits.blocks * packed->nbits.bytes / 4 > INT32_MAX)
         return pum_fail(PUM_E_UNSUPPORTED, "more than 2^31 elements");
     return PUM_OK;
 }
@@ -218,8 +216,8 @@ static pum_status pack_all(struct lower_call *call, struct packed *packed)
                        columns * blocks * (uint64_t)nbits->bytes, pack_words, nbits,
                        &packed->words));
     PUM_TRY(sink->pack(sink, &call->inputs[2], "nbits scales",
-                       columns * blocks * store_bytes(call->inputs[0].store),
-                       pack_scales, nbits, &packed->scales));
+                       columns * blocks * store_bytes(call->inputs[0].store), pack_scales, nbits,
+                       &packed->scales));
     packed->zeros = -1;
     packed->push = (struct push_nbits){.m = (uint32_t)packed->rows,
                                        .n = (uint32_t)nbits->n,
@@ -249,8 +247,8 @@ static pum_status emit_product(struct lower_call *call, const struct packed *pac
 {
     const struct lower_value *y = &call->outputs[0];
     bool shares = axes_has_cap(call->caps, BASE_CAP_SHARED_FAST) && packed->nbits.blocks >= 8;
-    struct kernel_number number = {
-        "split", shares || axes_pinned(call->caps, "nbits_product_split")};
+    struct kernel_number number = {"split",
+                                   shares || axes_pinned(call->caps, "nbits_product_split")};
     struct lower_dispatch dispatch;
     struct shape out = {.rank = 2, .dims = {packed->rows, packed->nbits.n}};
     PUM_TRY(lower_begin(call, "nbits_product", y->store, &number, 1, &dispatch));
@@ -268,8 +266,7 @@ static pum_status emit_product(struct lower_call *call, const struct packed *pac
     kernel_set_spec(dispatch.row, dispatch.specs, "TAIL",
                     packed->nbits.k != packed->nbits.blocks * packed->nbits.block);
     int64_t columns = axes_ceil_div(packed->push.n4, dispatch.specs[0]);
-    dispatch.flops =
-        2.0 * (double)packed->rows * (double)packed->nbits.n * (double)packed->nbits.k;
+    dispatch.flops = 2.0 * (double)packed->rows * (double)packed->nbits.n * (double)packed->nbits.k;
     lower_grid(call->caps, (uint64_t)(columns * axes_ceil_div(packed->rows, rows)),
                dispatch.groups);
     return lower_emit(call, &dispatch);
@@ -280,8 +277,8 @@ static pum_status emit_unpacked(struct lower_call *call, const struct packed *pa
 {
     const struct nbits *nbits = &packed->nbits;
     const struct lower_value *a = &call->inputs[0], *y = &call->outputs[0];
-    struct lower_value matrix = {
-        .desc = {a->desc.dtype, {.rank = 2, .dims = {nbits->k, nbits->n}}}, .store = a->store};
+    struct lower_value matrix = {.desc = {a->desc.dtype, {.rank = 2, .dims = {nbits->k, nbits->n}}},
+                                 .store = a->store};
     struct lower_call part = *call;
     struct lower_dispatch dispatch;
     part.chain = NULL;
@@ -321,10 +318,9 @@ static pum_status lower_matmul_nbits(struct lower_call *call)
     if (packed.rows == 0)
         return PUM_OK;
     PUM_TRY(pack_all(call, &packed));
-    uint64_t plain = (uint64_t)(packed.nbits.n * packed.nbits.k) *
-                     store_bytes(call->inputs[0].store);
-    bool long_loop =
-        axes_has_cap(call->caps, BASE_CAP_LANES_WIDE) && packed.nbits.k > NBITS_MOST_K;
+    uint64_t plain =
+        (uint64_t)(packed.nbits.n * packed.nbits.k) * store_bytes(call->inputs[0].store);
+    bool long_loop = axes_has_cap(call->caps, BASE_CAP_LANES_WIDE) && packed.nbits.k > NBITS_MOST_K;
     bool unpacks = packed.rows >= NBITS_UNPACK_ROWS && plain <= call->caps->max_storage_range;
     if (axes_pinned(call->caps, "nbits_"))
         unpacks = axes_pinned(call->caps, "nbits_unpack");

@@ -24,8 +24,8 @@ struct nms {
     int64_t most; /* boxes for a class of a batch */
     float overlap, least_score;
     bool has_least, centered;
-    struct box *boxes;             /* of one batch */
-    struct candidate *candidates;  /* of one class */
+    struct box *boxes;            /* of one batch */
+    struct candidate *candidates; /* of one class */
     int64_t *chosen;
     struct host_tensor *out; /* NULL: only count */
     int64_t results;
@@ -104,7 +104,7 @@ static pum_status run(const struct op_call *call, struct nms *nms)
     for (int64_t batch = 0; batch < nms->batches && status == PUM_OK && nms->most > 0; batch++) {
         for (int64_t i = 0; i < nms->count; i++)
             nms->boxes[i] = read_box(&call->inputs[0], batch * nms->count + i, nms->centered);
-        for (int64_t class = 0; class < nms->classes; class++)
+        for (int64_t class = 0; class < nms->classes; class ++)
             run_class(nms, &call->inputs[1], batch, class);
     }
     pum_free(call->context, nms->boxes);
@@ -123,8 +123,10 @@ static pum_status read_call(struct op_call *call, struct nms *nms)
     if (boxes->rank != 3 || boxes->dims[2] != 4 || scores->rank != 3 ||
         boxes->dims[0] != scores->dims[0] || boxes->dims[1] != scores->dims[2]) {
         char a[SHAPE_TEXT_BYTES], b[SHAPE_TEXT_BYTES];
-        return pum_fail(PUM_E_SHAPE, "boxes %s and scores %s, expected [batch,n,4] and "
-                        "[batch,classes,n]", shape_text(boxes, a), shape_text(scores, b));
+        return pum_fail(PUM_E_SHAPE,
+                        "boxes %s and scores %s, expected [batch,n,4] and "
+                        "[batch,classes,n]",
+                        shape_text(boxes, a), shape_text(scores, b));
     }
     for (int32_t i = 2; i < call->input_count; i++)
         if (op_has_input(call, i) && shape_elements(&call->inputs[i].desc.shape) != 1)

@@ -77,8 +77,14 @@ static pum_status fill(struct op_call *call, bool normal)
 }
 
 #define FILLED(fn, infer, normal)                                                                  \
-    pum_status infer_##fn(struct op_call *call) { return infer(call); }                            \
-    pum_status reference_##fn(struct op_call *call) { return fill(call, normal); }                 \
+    pum_status infer_##fn(struct op_call *call)                                                    \
+    {                                                                                              \
+        return infer(call);                                                                        \
+    }                                                                                              \
+    pum_status reference_##fn(struct op_call *call)                                                \
+    {                                                                                              \
+        return fill(call, normal);                                                                 \
+    }                                                                                              \
     OP_HOST_RANDOM(fn)
 
 FILLED(random_normal, infer_filled, true);

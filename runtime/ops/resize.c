@@ -39,8 +39,12 @@ enum transform { HALF_PIXEL, PYTORCH, ALIGN, ASYMMETRIC, TF_HALF, TF_CROP, SYMME
 enum policy { STRETCH, NOT_LARGER, NOT_SMALLER };
 
 static const struct word transforms[] = {
-    {"half_pixel", HALF_PIXEL}, {"pytorch_half_pixel", PYTORCH},   {"align_corners", ALIGN},
-    {"asymmetric", ASYMMETRIC}, {"tf_half_pixel_for_nn", TF_HALF}, {"tf_crop_and_resize", TF_CROP},
+    {"half_pixel", HALF_PIXEL},
+    {"pytorch_half_pixel", PYTORCH},
+    {"align_corners", ALIGN},
+    {"asymmetric", ASYMMETRIC},
+    {"tf_half_pixel_for_nn", TF_HALF},
+    {"tf_crop_and_resize", TF_CROP},
     {"half_pixel_symmetric", SYMMETRIC},
 };
 static const struct word policies[] = {
@@ -199,8 +203,8 @@ static void keep_ratio(const struct resize_plan *plan, enum policy policy, int64
         int64_t best_size = *out_axis < 0 ? 0 : sizes[*out_axis];
         int64_t best_in = *out_axis < 0 ? 1 : plan->axes[plan->given[*out_axis]].in;
         bool less = sizes[i] * best_in < best_size * axis->in;
-        if (*out_axis < 0 || (policy == NOT_LARGER ? less : sizes[i] * best_in >
-                                                                best_size * axis->in))
+        if (*out_axis < 0 ||
+            (policy == NOT_LARGER ? less : sizes[i] * best_in > best_size * axis->in))
             *out_axis = i;
     }
     for (int32_t i = 0, best = *out_axis; i < plan->given_count && best >= 0; i++) {
@@ -257,8 +261,7 @@ pum_status resize_plan(struct op_call *call, struct resize_plan *out_plan)
     PUM_TRY(read_word(node, "coordinate_transformation_mode", "half_pixel", transforms,
                       PUM_COUNT_OF(transforms), &transform));
     PUM_TRY(read_axes(node, out_plan));
-    out_plan->antialias =
-        node_int(node, "antialias", 0) != 0 && out_plan->mode != RESIZE_NEAREST;
+    out_plan->antialias = node_int(node, "antialias", 0) != 0 && out_plan->mode != RESIZE_NEAREST;
     out_plan->exclude_outside = node_int(node, "exclude_outside", 0) != 0;
     out_plan->extrapolates = transform == TF_CROP;
     out_plan->cubic_a = node_float(node, "cubic_coeff_a", -0.75f);

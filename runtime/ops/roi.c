@@ -124,21 +124,19 @@ static double pool_bin(const struct host_tensor *x, int64_t base, const struct r
         struct roi_taps rows = find_taps(axes[0].start + ((double)h + step_h) * axes[0].bin, in_h);
         struct roi_taps columns =
             find_taps(axes[1].start + ((double)w + step_w) * axes[1].bin, in_w);
-        double parts[4] = {
-            rows.low_weight * columns.low_weight *
-                tensor_get_f64(x, base + rows.low * in_w + columns.low),
-            rows.low_weight * columns.high_weight *
-                tensor_get_f64(x, base + rows.low * in_w + columns.high),
-            rows.high_weight * columns.low_weight *
-                tensor_get_f64(x, base + rows.high * in_w + columns.low),
-            rows.high_weight * columns.high_weight *
-                tensor_get_f64(x, base + rows.high * in_w + columns.high)};
+        double parts[4] = {rows.low_weight * columns.low_weight *
+                               tensor_get_f64(x, base + rows.low * in_w + columns.low),
+                           rows.low_weight * columns.high_weight *
+                               tensor_get_f64(x, base + rows.low * in_w + columns.high),
+                           rows.high_weight * columns.low_weight *
+                               tensor_get_f64(x, base + rows.high * in_w + columns.low),
+                           rows.high_weight * columns.high_weight *
+                               tensor_get_f64(x, base + rows.high * in_w + columns.high)};
         double best = fmax(fmax(parts[0], parts[1]), fmax(parts[2], parts[3]));
         most = i == 0 ? best : fmax(most, best);
         sum += parts[0] + parts[1] + parts[2] + parts[3];
     }
-    return align->takes_max ? most
-                            : sum / (double)axes_max(axes[0].samples * axes[1].samples, 1);
+    return align->takes_max ? most : sum / (double)axes_max(axes[0].samples * axes[1].samples, 1);
 }
 
 pum_status reference_roi_align(struct op_call *call)
@@ -155,9 +153,9 @@ pum_status reference_roi_align(struct op_call *call)
                             (long long)batch, (long long)x->desc.shape.dims[0]);
         struct roi_axis axes[2];
         for (int i = 0; i < 2; i++) /* x1, y1, x2, y2 */
-            axes[i] = place_axis(&align, tensor_get_f64(rois, r * 4 + 1 - i),
-                                 tensor_get_f64(rois, r * 4 + 3 - i),
-                                 i == 0 ? align.out_h : align.out_w);
+            axes[i] =
+                place_axis(&align, tensor_get_f64(rois, r * 4 + 1 - i),
+                           tensor_get_f64(rois, r * 4 + 3 - i), i == 0 ? align.out_h : align.out_w);
         for (int64_t c = 0; c < shape->dims[1]; c++)
             for (int64_t i = 0; i < align.out_h * align.out_w; i++)
                 tensor_set_f64(&call->outputs[0], at++,

@@ -21,8 +21,10 @@ static pum_status check_signal(const struct op_call *call, int32_t least_rank)
     if (shape->rank < least_rank ||
         (shape->dims[shape->rank - 1] != 1 && shape->dims[shape->rank - 1] != 2)) {
         char text[SHAPE_TEXT_BYTES];
-        return pum_fail(PUM_E_SHAPE, "a signal of shape %s, its last axis must be 1 (real) or 2 "
-                        "(complex)", shape_text(shape, text));
+        return pum_fail(PUM_E_SHAPE,
+                        "a signal of shape %s, its last axis must be 1 (real) or 2 "
+                        "(complex)",
+                        shape_text(shape, text));
     }
     return PUM_OK;
 }
@@ -109,8 +111,7 @@ pum_status reference_dft(struct op_call *call)
     int64_t parts = shape->dims[shape->rank - 1], out_parts = dft.to_real ? 1 : 2;
     int64_t used = axes_min(entries, dft.to_real ? dft.length / 2 + 1 : dft.length);
     double scale = dft.inverse ? 1 / (double)dft.length : 1;
-    struct fourier_value *values =
-        pum_alloc(call->context, (size_t)dft.length, sizeof *values);
+    struct fourier_value *values = pum_alloc(call->context, (size_t)dft.length, sizeof *values);
     pum_status status = fourier_open(call->context, dft.length, dft.inverse, &fourier);
     if (!values)
         status = PUM_E_MEMORY;
@@ -161,8 +162,7 @@ pum_status signal_read_stft(struct op_call *call, struct stft *out_stft)
                         (long long)shape->dims[1]);
     if (op_has_input(call, 2) && call->inputs[2].desc.shape.dims[0] != out_stft->length)
         return pum_fail(PUM_E_SHAPE, "a window of %lld for frames of %lld",
-                        (long long)call->inputs[2].desc.shape.dims[0],
-                        (long long)out_stft->length);
+                        (long long)call->inputs[2].desc.shape.dims[0], (long long)out_stft->length);
     bool half = node_int(call->node, "onesided", 1) != 0;
     if (half && shape->dims[2] == 2)
         return pum_fail(PUM_E_SHAPE, "onesided needs a real signal");
@@ -175,9 +175,8 @@ pum_status infer_stft(struct op_call *call)
 {
     struct stft stft;
     PUM_TRY(signal_read_stft(call, &stft));
-    struct shape shape = {
-        .rank = 4,
-        .dims = {call->inputs[0].desc.shape.dims[0], stft.frames, stft.bins, 2}};
+    struct shape shape = {.rank = 4,
+                          .dims = {call->inputs[0].desc.shape.dims[0], stft.frames, stft.bins, 2}};
     return axes_output(call, 0, call->inputs[0].desc.dtype, &shape);
 }
 
@@ -188,8 +187,7 @@ pum_status reference_stft(struct op_call *call)
     struct fourier fourier;
     struct stft stft;
     PUM_TRY(signal_read_stft(call, &stft));
-    struct fourier_value *values =
-        pum_alloc(call->context, (size_t)stft.length, sizeof *values);
+    struct fourier_value *values = pum_alloc(call->context, (size_t)stft.length, sizeof *values);
     pum_status status = fourier_open(call->context, stft.length, false, &fourier);
     if (!values)
         status = PUM_E_MEMORY;

@@ -11,10 +11,10 @@
 
 struct dft {
     int32_t axis;
-    int64_t length; /* of the transform: the signal is cut or padded with zeros */
-    int64_t out;    /* entries of the axis in the output */
+    int64_t length;     /* of the transform: the signal is cut or padded with zeros */
+    int64_t out;        /* entries of the axis in the output */
     bool inverse, half; /* half: onesided */
-    bool to_real;   /* onesided and inverse: from half a spectrum to a real signal */
+    bool to_real;       /* onesided and inverse: from half a spectrum to a real signal */
 };
 
 pum_status signal_read_dft(struct op_call *call, struct dft *out_dft);

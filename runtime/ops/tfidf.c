@@ -56,8 +56,10 @@ static pum_status check_pool(const struct tfidf *plan)
         int64_t start, here = plan->counts[i];
         int64_t end = i + 1 < plan->count_count ? plan->counts[i + 1] : plan->pool_count;
         if (here < before || here > end || end > plan->pool_count || (end - here) % (i + 1) != 0)
-            return pum_fail(PUM_E_ARGUMENT, "ngram_counts has %lld for %d-grams, the pool %d "
-                            "tokens", (long long)here, i + 1, plan->pool_count);
+            return pum_fail(PUM_E_ARGUMENT,
+                            "ngram_counts has %lld for %d-grams, the pool %d "
+                            "tokens",
+                            (long long)here, i + 1, plan->pool_count);
         before = here;
         total += pool_range(plan, i + 1, &start);
     }
@@ -136,8 +138,8 @@ static void count_grams(const struct tfidf *plan, struct op_call *call, int64_t 
             if (!is_gram(plan, &call->inputs[0], row * width + i, step, start + g * length, length))
                 continue;
             int64_t to = row * plan->outputs + plan->indexes[first + g];
-            double weight = plan->weights && plan->mode != TFIDF_TF
-                                ? (double)plan->weights[first + g] : 1;
+            double weight =
+                plan->weights && plan->mode != TFIDF_TF ? (double)plan->weights[first + g] : 1;
             tensor_set_f64(out, to,
                            plan->mode == TFIDF_IDF ? weight : tensor_get_f64(out, to) + weight);
         }

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT
  *
- * topk.c - operators along one axis that keep an order: TopK (a sort of each row) and CumSum. Both
- * run on the host. Tests: tests/ops/test_reduce_norm.c.
+ * topk.c - operators along one axis that keep an order: TopK (a sort of each row, on the host) and
+ * CumSum. Tests: tests/ops/test_reduce_norm.c.
  */
 #include "ops/axes.h"
+#include "../../shaders/push/push_scan.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -30,8 +31,8 @@ pum_status infer_top_k(struct op_call *call)
 }
 
 struct top_entry {
-    double real;    /* floats */
-    int64_t whole;  /* integers */
+    double real;   /* floats */
+    int64_t whole; /* integers */
     int64_t index;
 };
 
@@ -128,8 +129,8 @@ pum_status infer_cum_sum(struct op_call *call)
         return pum_fail(PUM_E_SHAPE, "axis (input 1) is not one value");
     if (call->inputs[1].data) {
         int32_t axis;
-        PUM_TRY(axes_one(tensor_get_i64(&call->inputs[1], 0), call->inputs[0].desc.shape.rank,
-                         &axis));
+        PUM_TRY(
+            axes_one(tensor_get_i64(&call->inputs[1], 0), call->inputs[0].desc.shape.rank, &axis));
     }
     return op_infer_same(call);
 }
@@ -162,4 +163,36 @@ pum_status reference_cum_sum(struct op_call *call)
     }
     return PUM_OK;
 }
-OP_HOST_ONLY(cum_sum);
+static pum_status lower_cum_sum(struct lower_call *call)
+{
+    const struct lower_value *in = &call->inputs[0], *out = &call->outputs[0];
+    struct axes_lowered lowered;
+    struct lower_dispatch dispatch;
+    int32_t axis;
+    axes_lowered_call(call, &lowered);
+    if (!call->inputs[1].data)
+        return pum_fail(PUM_E_UNSUPPORTED, "the axis is not known before the run");
+    PUM_TRY(axes_one(tensor_get_i64(&lowered.inputs[1], 0), in->desc.shape.rank, &axis));
+    struct axis_view view = axes_view(&in->desc.shape, axis);
+    if (in->store == STORE_NONE || in->store != out->store ||
+        (in->store == STORE_I32 && in->desc.dtype != PUM_DTYPE_I32))
+        return pum_fail(PUM_E_UNSUPPORTED, "no kernel adds up %s", pum_dtype_name(in->desc.dtype));
+    if (shape_elements(&in->desc.shape) > INT32_MAX)
+        return pum_fail(PUM_E_UNSUPPORTED, "more than 2^31 elements");
+    if (shape_elements(&in->desc.shape) == 0)
+        return PUM_OK;
+    struct push_scan push = {.rows = (uint32_t)(view.outer * view.inner),
+                             .row_length = (uint32_t)view.length,
+                             .inner = (uint32_t)view.inner,
+                             .exclusive = node_int(call->node, "exclusive", 0) != 0,
+                             .reverse = node_int(call->node, "reverse", 0) != 0};
+    struct axes_rows rows = {push.rows, view.length, view.inner > 1};
+    PUM_TRY(axes_rows_begin(call, "scan", in->store, &rows, &dispatch));
+    lower_bind(&dispatch, 0, in);
+    lower_bind(&dispatch, 1, out);
+    lower_push(&dispatch, &push, sizeof push);
+    dispatch.flops = (double)shape_elements(&in->desc.shape);
+    axes_rows_grid(call, &dispatch, push.rows);
+    return lower_emit(call, &dispatch);
+}
+OP_LOWER(cum_sum, lower_cum_sum);

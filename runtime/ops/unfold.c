@@ -144,8 +144,7 @@ static pum_status read_col2im(struct op_call *call, struct col2im *plan)
     if (x->rank != 3 || x->dims[1] % plan->block_size != 0 || x->dims[2] != plan->blocks) {
         char text[SHAPE_TEXT_BYTES];
         return pum_fail(PUM_E_SHAPE, "input %s, expected [n, channels * %lld, %lld]",
-                        shape_text(x, text), (long long)plan->block_size,
-                        (long long)plan->blocks);
+                        shape_text(x, text), (long long)plan->block_size, (long long)plan->blocks);
     }
     return PUM_OK;
 }

@@ -14,10 +14,10 @@ struct unique_plan {
     const struct host_tensor *in;
     int32_t axis; /* -1: flattened */
     struct axis_view view;
-    int64_t *order;   /* entries, sorted, equal ones by position */
-    int64_t *group;   /* of each entry: its number among the results */
-    int64_t *first;   /* of each result: its first entry */
-    int64_t *counts;  /* of each result */
+    int64_t *order;  /* entries, sorted, equal ones by position */
+    int64_t *group;  /* of each entry: its number among the results */
+    int64_t *first;  /* of each result: its first entry */
+    int64_t *counts; /* of each result */
     int64_t results;
 };
 
@@ -59,8 +59,8 @@ static void sort_entries(const struct unique_plan *plan, int64_t *order, int64_t
             int64_t middle = axes_min(start + width, count);
             int64_t end = axes_min(start + 2 * width, count), a = start, b = middle;
             for (int64_t to = start; to < end; to++) {
-                bool left = a < middle &&
-                            (b >= end || compare_entries(plan, order[a], order[b]) <= 0);
+                bool left =
+                    a < middle && (b >= end || compare_entries(plan, order[a], order[b]) <= 0);
                 spare[to] = order[left ? a++ : b++];
             }
         }
@@ -172,8 +172,8 @@ pum_status reference_unique(struct op_call *call)
         copy_results(&plan, &call->outputs[0]);
     const int64_t *lists[] = {plan.first, plan.group, plan.counts};
     for (int32_t k = 0; k < 3; k++)
-        for (int64_t i = 0; axes_wants_output(call, k + 1) &&
-                            i < call->outputs[k + 1].desc.shape.dims[0]; i++)
+        for (int64_t i = 0;
+             axes_wants_output(call, k + 1) && i < call->outputs[k + 1].desc.shape.dims[0]; i++)
             tensor_set_i64(&call->outputs[k + 1], i, lists[k][i]);
     free_plan(call, &plan);
     return PUM_OK;

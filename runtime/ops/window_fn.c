@@ -61,7 +61,10 @@ static pum_status reference_window_fn(struct op_call *call, double a0, double a1
 }
 
 #define WINDOW_FN(fn, a0, a1, a2)                                                                  \
-    pum_status infer_##fn(struct op_call *call) { return infer_window_fn(call); }                  \
+    pum_status infer_##fn(struct op_call *call)                                                    \
+    {                                                                                              \
+        return infer_window_fn(call);                                                              \
+    }                                                                                              \
     pum_status reference_##fn(struct op_call *call)                                                \
     {                                                                                              \
         return reference_window_fn(call, a0, a1, a2);                                              \

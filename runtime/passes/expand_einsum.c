@@ -105,8 +105,7 @@ static pum_status transpose(struct expansion *e, struct operand *operand, const 
         shape.dims[i] = operand->shape.dims[perm[i]];
         same = same && perm[i] == i;
     }
-    pum_attr attr = {
-        .name = "perm", .kind = PUM_ATTR_INTS, .ints = perm, .count = shape.rank};
+    pum_attr attr = {.name = "perm", .kind = PUM_ATTR_INTS, .ints = perm, .count = shape.rank};
     return same ? PUM_OK : emit(e, operand, OP_TRANSPOSE, -1, &attr, &shape);
 }
 
@@ -322,16 +321,14 @@ static bool is_odd(const struct expansion *e)
                 if (operand->term.labels[k] == label)
                     return true;
             int64_t size = operand->shape.dims[i];
-            if (size == 0 ||
-                (!has_label(&e->einsum.out, label) && size != e->einsum.sizes[label]))
+            if (size == 0 || (!has_label(&e->einsum.out, label) && size != e->einsum.sizes[label]))
                 return true;
         }
     }
     return false;
 }
 
-static bool begin(struct match *match, const struct graph_node *node, bool dry,
-                  struct expansion *e)
+static bool begin(struct match *match, const struct graph_node *node, bool dry, struct expansion *e)
 {
     struct shape shapes[EINSUM_MAX_TERMS];
     *e = (struct expansion){.match = match, .dry = dry, .operand_count = node->input_count};
@@ -340,9 +337,8 @@ static bool begin(struct match *match, const struct graph_node *node, bool dry,
     e->dtype = match_desc(match, node->inputs[0])->dtype;
     for (int32_t i = 0; i < node->input_count; i++)
         shapes[i] = match_desc(match, node->inputs[i])->shape;
-    if (!dtype_is_float(e->dtype) ||
-        einsum_read(node_string(node, "equation", ""), shapes, node->input_count, &e->einsum) !=
-            PUM_OK)
+    if (!dtype_is_float(e->dtype) || einsum_read(node_string(node, "equation", ""), shapes,
+                                                 node->input_count, &e->einsum) != PUM_OK)
         return false;
     for (int32_t i = 0; i < node->input_count; i++)
         e->operands[i] = (struct operand){node->inputs[i], shapes[i], e->einsum.terms[i]};

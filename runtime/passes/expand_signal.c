@@ -61,12 +61,12 @@ struct signal_call {
 
 static void make_call(const struct transform *t, struct signal_call *out_call)
 {
-    *out_call = (struct signal_call){
-        .call = {.context = t->match->graph->context,
-                 .node = t->node,
-                 .input_count = t->node->input_count < SIGNAL_INPUTS ? t->node->input_count
-                                                                     : SIGNAL_INPUTS,
-                 .output_count = 1}};
+    *out_call = (struct signal_call){.call = {.context = t->match->graph->context,
+                                              .node = t->node,
+                                              .input_count = t->node->input_count < SIGNAL_INPUTS
+                                                                 ? t->node->input_count
+                                                                 : SIGNAL_INPUTS,
+                                              .output_count = 1}};
     out_call->call.inputs = out_call->inputs;
     out_call->call.outputs = &out_call->output;
     for (int32_t i = 0; i < out_call->call.input_count; i++) {

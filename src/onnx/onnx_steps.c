@@ -63,8 +63,8 @@ pum_value steps_gather(struct onnx_node *node, pum_value x, pum_value indices, i
     return onnx_step(node, "Gather", (pum_value[]){x, indices}, 2, &attr, 1);
 }
 
-pum_value steps_slice(struct onnx_node *node, pum_value x, int64_t axis, int64_t start,
-                      int64_t end, int64_t step)
+pum_value steps_slice(struct onnx_node *node, pum_value x, int64_t axis, int64_t start, int64_t end,
+                      int64_t step)
 {
     pum_value inputs[5] = {x, steps_ints(node, 1, &start), steps_ints(node, 1, &end),
                            steps_ints(node, 1, &axis), steps_ints(node, 1, &step)};

@@ -22,8 +22,8 @@ pum_value steps_unsqueeze(struct onnx_node *node, pum_value x, int64_t axis);
 pum_value steps_concat(struct onnx_node *node, pum_value a, pum_value b, int64_t axis);
 pum_value steps_gather(struct onnx_node *node, pum_value x, pum_value indices, int64_t axis);
 /* [start, end) of one axis, every `step`-th. */
-pum_value steps_slice(struct onnx_node *node, pum_value x, int64_t axis, int64_t start,
-                      int64_t end, int64_t step);
+pum_value steps_slice(struct onnx_node *node, pum_value x, int64_t axis, int64_t start, int64_t end,
+                      int64_t step);
 /* Equal parts along an axis, or parts of `sizes` where that is not NULL. */
 void steps_split(struct onnx_node *node, pum_value x, int64_t axis, int32_t count,
                  const int64_t *sizes, pum_value *out_parts);

@@ -50,8 +50,7 @@ static pum_value key_mask(struct onnx_node *node, pum_value mask, pum_value keys
 
     if (rank == 1) {
         pum_value places = steps_unsqueeze(node, steps_range(node, steps_size(node, keys, 2)), 0);
-        pum_value counts =
-            steps_unsqueeze(node, steps_cast(node, mask, PUM_DTYPE_I64), 1);
+        pum_value counts = steps_unsqueeze(node, steps_cast(node, mask, PUM_DTYPE_I64), 1);
         mask = steps_2(node, "Less", places, counts);
         rank = 2;
     }
@@ -74,7 +73,7 @@ static pum_value add_masks(struct onnx_node *node, pum_value a, pum_value b)
 struct attend {
     pum_value q, k, v; /* [b,n,s,d], [b,kv,t,d] */
     pum_value mask;
-    float scale;       /* 0: by the head's size */
+    float scale; /* 0: by the head's size */
     bool causal;
 };
 
@@ -84,8 +83,8 @@ static pum_value attend(struct onnx_node *node, const struct attend *a)
     pum_attr attrs[2] = {{.name = "scale", .kind = PUM_ATTR_FLOAT, .f = a->scale},
                          {.name = "causal", .kind = PUM_ATTR_INT, .i = a->causal}};
 
-    return from_heads(node, onnx_step(node, "Attention", inputs,
-                                      a->mask == PUM_NO_VALUE ? 3 : 4, attrs, 2));
+    return from_heads(
+        node, onnx_step(node, "Attention", inputs, a->mask == PUM_NO_VALUE ? 3 : 4, attrs, 2));
 }
 
 /* past [b,n,p,d] before the new ones. */
@@ -104,8 +103,10 @@ static pum_status split_projection(struct onnx_node *node, int64_t heads, pum_va
     bool given = onnx_take(node, "qkv_hidden_sizes", &sizes);
 
     if (heads < 1 || (given && sizes.count != 3))
-        return onnx_fail(node->reader, PUM_E_FORMAT, "node '%.200s' (Attention): num_heads and "
-                         "qkv_hidden_sizes do not make sense", node->name);
+        return onnx_fail(node->reader, PUM_E_FORMAT,
+                         "node '%.200s' (Attention): num_heads and "
+                         "qkv_hidden_sizes do not make sense",
+                         node->name);
     pum_value product = onnx_step(node, "MatMul", inputs, 2, NULL, 0);
     if (inputs[2] != PUM_NO_VALUE)
         product = steps_2(node, "Add", product, inputs[2]);
@@ -139,8 +140,9 @@ pum_status onnx_up_attention(struct onnx_node *node)
         a.mask = key_mask(node, mask, a.k, filter);
     a.mask = add_masks(node, a.mask, onnx_input(node, 5));
     if (steps_wants(node, 1))
-        ONNX_TRY(onnx_bind(node, 1, steps_concat(node, steps_unsqueeze(node, a.k, 0),
-                                                 steps_unsqueeze(node, a.v, 0), 0)));
+        ONNX_TRY(onnx_bind(
+            node, 1,
+            steps_concat(node, steps_unsqueeze(node, a.k, 0), steps_unsqueeze(node, a.v, 0), 0)));
     return onnx_bind(node, 0, attend(node, &a));
 }
 
@@ -195,8 +197,10 @@ pum_status onnx_up_multi_head_attention(struct onnx_node *node)
                        .causal = onnx_take_int(node, "unidirectional", 0) != 0};
 
     if (heads < 1)
-        return onnx_fail(node->reader, PUM_E_FORMAT, "node '%.200s' (MultiHeadAttention): "
-                         "num_heads is missing", node->name);
+        return onnx_fail(node->reader, PUM_E_FORMAT,
+                         "node '%.200s' (MultiHeadAttention): "
+                         "num_heads is missing",
+                         node->name);
     if (onnx_input(node, 8) > 0 || onnx_input(node, 9) > 0)
         return onnx_refuse(node, "a shared buffer of keys and values is not supported");
     ONNX_TRY(separate(node, heads, &a));
@@ -254,8 +258,8 @@ static pum_value rotate(struct onnx_node *node, pum_value x, const struct rotary
                                steps_2(node, "Mul", parts[0], sin));
     pum_value y;
     if (rotary->interleaved) {
-        y = steps_concat(node, steps_unsqueeze(node, first, -1),
-                         steps_unsqueeze(node, second, -1), -1);
+        y = steps_concat(node, steps_unsqueeze(node, first, -1), steps_unsqueeze(node, second, -1),
+                         -1);
         y = steps_reshape(node, y, 4, (int64_t[]){0, 0, 0, -1});
     } else {
         y = steps_concat(node, first, second, -1);
@@ -293,8 +297,7 @@ pum_status onnx_up_rotary_embedding(struct onnx_node *node)
     else if (heads > 0)
         x = to_heads(node, x, heads);
     else
-        x = steps_reshape(node, x, 4,
-                          (int64_t[]){0, 0, -1, 2 * steps_known_size(node, cos, 1)});
+        x = steps_reshape(node, x, 4, (int64_t[]){0, 0, -1, 2 * steps_known_size(node, cos, 1)});
     rotary.places = read_places(node, onnx_input(node, 1), steps_size(node, x, 1));
     x = rotate(node, x, &rotary);
     if (rank == 4)
@@ -320,8 +323,8 @@ static pum_value window_mask(struct onnx_node *node, const struct attend *a, int
                              pum_value like)
 {
     pum_value queries = steps_size(node, a->q, 2), keys = steps_size(node, a->k, 2);
-    pum_value at = steps_2(node, "Add", steps_range(node, queries),
-                           steps_2(node, "Sub", keys, queries));
+    pum_value at =
+        steps_2(node, "Add", steps_range(node, queries), steps_2(node, "Sub", keys, queries));
     pum_value first = steps_unsqueeze(node, steps_2(node, "Sub", at, steps_int(node, window)), 1);
     pum_value keep =
         steps_2(node, "Greater", steps_unsqueeze(node, steps_range(node, keys), 0), first);
@@ -351,17 +354,17 @@ pum_status onnx_up_group_query_attention(struct onnx_node *node)
     struct rotary rotary = {.cos = onnx_input(node, 7),
                             .sin = onnx_input(node, 8),
                             .interleaved = onnx_take_int(node, "rotary_interleaved", 0) != 0};
-    struct attend a = {.mask = onnx_input(node, 10),
-                       .scale = onnx_take_float(node, "scale", 0),
-                       .causal = true};
+    struct attend a = {
+        .mask = onnx_input(node, 10), .scale = onnx_take_float(node, "scale", 0), .causal = true};
     pum_value parts[3];
 
     if (heads < 1 || kv_heads < 1 || heads % kv_heads != 0)
-        return onnx_fail(node->reader, PUM_E_FORMAT, "node '%.200s' (GroupQueryAttention): "
-                         "%lld heads and %lld of keys", node->name, (long long)heads,
-                         (long long)kv_heads);
-    if (onnx_take_float(node, "softcap", 0) != 0 ||
-        onnx_take_int(node, "smooth_softmax", 0) > 0 || onnx_input(node, 11) > 0)
+        return onnx_fail(node->reader, PUM_E_FORMAT,
+                         "node '%.200s' (GroupQueryAttention): "
+                         "%lld heads and %lld of keys",
+                         node->name, (long long)heads, (long long)kv_heads);
+    if (onnx_take_float(node, "softcap", 0) != 0 || onnx_take_int(node, "smooth_softmax", 0) > 0 ||
+        onnx_input(node, 11) > 0)
         return onnx_refuse(node, "softcap, smooth_softmax and head_sink are not supported");
     separate_groups(node, heads, kv_heads, parts);
     if (turns) {

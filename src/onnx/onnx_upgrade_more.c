@@ -4,7 +4,7 @@
  * operators of ONNX Runtime's own domain that are a few of Pumice's.
  * Tests: tests/onnx/test_onnx_upgrade.c.
  */
-#include "onnx_reader.h"
+#include "onnx_steps.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -174,6 +174,16 @@ static bool element_attr(const struct onnx_data *data, pum_attr *out_attr)
 }
 
 /* The tensor that holds the one value becomes attributes; without it the value is float 0. */
+/* A value that no attribute holds exactly (a double, a string): as a scalar, expanded. */
+static pum_status expand_value(struct onnx_node *node)
+{
+    pum_value value = PUM_NO_VALUE;
+
+    ONNX_TRY(onnx_constant(node->reader, node->tensor, node->name, &value));
+    value = steps_reshape(node, value, 0, NULL);
+    return onnx_bind(node, 0, steps_2(node, "Expand", value, onnx_input(node, 0)));
+}
+
 pum_status onnx_up_constant_of_shape(struct onnx_node *node)
 {
     struct onnx_data data;
@@ -185,9 +195,9 @@ pum_status onnx_up_constant_of_shape(struct onnx_node *node)
     if (status == PUM_OK && data.size_bytes != pum_dtype_size(data.dtype))
         status = onnx_fail(node->reader, PUM_E_FORMAT, "node '%.200s' (ConstantOfShape): the value "
                            "must have one element", node->name);
-    if (status == PUM_OK && !element_attr(&data, &value))
-        status = onnx_refuse(node, "the value cannot be kept exactly");
-    if (status == PUM_OK) {
+    if (status == PUM_OK && !element_attr(&data, &value)) {
+        status = expand_value(node);
+    } else if (status == PUM_OK) {
         onnx_give(node, value);
         onnx_give(node, (pum_attr){.name = "value_dtype",
                                    .kind = PUM_ATTR_INT,

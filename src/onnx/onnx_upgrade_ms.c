@@ -17,8 +17,7 @@ static pum_status bind_norm(struct onnx_node *node, const char *op, pum_value x,
     pum_attr attr = {.name = "epsilon", .kind = PUM_ATTR_FLOAT, .f = epsilon};
     pum_value inputs[3] = {x, scale, bias};
 
-    return onnx_bind(node, 0,
-                     onnx_step(node, op, inputs, bias == PUM_NO_VALUE ? 2 : 3, &attr, 1));
+    return onnx_bind(node, 0, onnx_step(node, op, inputs, bias == PUM_NO_VALUE ? 2 : 3, &attr, 1));
 }
 
 /* norm(input + skip + bias); output 3 is the sum. */
@@ -111,8 +110,10 @@ pum_status onnx_up_fused_matmul(struct onnx_node *node)
     float alpha = onnx_take_float(node, "alpha", 1.0f);
 
     if (node->input_count != 2)
-        return onnx_fail(node->reader, PUM_E_FORMAT, "node '%.200s' (FusedMatMul) has %d inputs; "
-                         "it takes 2", node->name, node->input_count);
+        return onnx_fail(node->reader, PUM_E_FORMAT,
+                         "node '%.200s' (FusedMatMul) has %d inputs; "
+                         "it takes 2",
+                         node->name, node->input_count);
     if (!batch_first(node, 0, "transBatchA") || !batch_first(node, 1, "transBatchB"))
         return onnx_refuse(node, "transBatch of an input whose number of axes is not known");
     if (alpha == 1.0f)
@@ -157,11 +158,16 @@ static pum_value activate(struct onnx_node *node, pum_value x, const char *name,
 {
     static const struct {
         const char *op, *names[2];
-    } known[] = {{"Relu", {NULL, NULL}},        {"Tanh", {NULL, NULL}},
-                 {"Sigmoid", {NULL, NULL}},     {"LeakyRelu", {"alpha", NULL}},
-                 {"HardSigmoid", {"alpha", "beta"}}, {"Elu", {"alpha", NULL}},
-                 {"Softplus", {NULL, NULL}},    {"Softsign", {NULL, NULL}},
-                 {"ThresholdedRelu", {"alpha", NULL}}, {"HardSwish", {NULL, NULL}},
+    } known[] = {{"Relu", {NULL, NULL}},
+                 {"Tanh", {NULL, NULL}},
+                 {"Sigmoid", {NULL, NULL}},
+                 {"LeakyRelu", {"alpha", NULL}},
+                 {"HardSigmoid", {"alpha", "beta"}},
+                 {"Elu", {"alpha", NULL}},
+                 {"Softplus", {NULL, NULL}},
+                 {"Softsign", {NULL, NULL}},
+                 {"ThresholdedRelu", {"alpha", NULL}},
+                 {"HardSwish", {NULL, NULL}},
                  {"Selu", {"alpha", "gamma"}}};
     pum_attr attrs[2];
     int32_t attr_count = 0;
@@ -175,8 +181,8 @@ static pum_value activate(struct onnx_node *node, pum_value x, const char *name,
         if (strcmp(known[i].op, name) != 0)
             continue;
         for (int32_t k = 0; k < 2 && k < count && known[i].names[k] != NULL; k++)
-            attrs[attr_count++] = (pum_attr){
-                .name = known[i].names[k], .kind = PUM_ATTR_FLOAT, .f = parameters[k]};
+            attrs[attr_count++] =
+                (pum_attr){.name = known[i].names[k], .kind = PUM_ATTR_FLOAT, .f = parameters[k]};
         return onnx_step(node, name, &x, 1, attrs, attr_count);
     }
     (void)onnx_refuse(node, "the activation is not supported");
@@ -191,9 +197,9 @@ pum_status onnx_up_fused_conv(struct onnx_node *node)
     bool activates = onnx_take(node, "activation", &name);
 
     (void)onnx_take(node, "activation_params", &parameters);
-    pum_value y = onnx_step(node, "Conv", node->inputs,
-                            node->input_count < 3 ? node->input_count : 3, node->attrs,
-                            node->attr_count);
+    pum_value y =
+        onnx_step(node, "Conv", node->inputs, node->input_count < 3 ? node->input_count : 3,
+                  node->attrs, node->attr_count);
     if (added != PUM_NO_VALUE)
         y = steps_2(node, "Add", y, added);
     if (activates && name.s[0] != '\0')
@@ -215,8 +221,8 @@ pum_status onnx_up_fused_gemm(struct onnx_node *node)
         parameters[count++] = parameter.f;
     if (onnx_take(node, "activation_gamma", &parameter) && count < 2)
         parameters[count++] = parameter.f;
-    pum_value y = onnx_step(node, "Gemm", node->inputs, node->input_count, node->attrs,
-                            node->attr_count);
+    pum_value y =
+        onnx_step(node, "Gemm", node->inputs, node->input_count, node->attrs, node->attr_count);
     if (activates && name.s[0] != '\0')
         y = activate(node, y, name.s, parameters, count);
     return onnx_bind(node, 0, y);
@@ -231,8 +237,7 @@ pum_status onnx_up_bias_split_gelu(struct onnx_node *node)
     pum_value sum = steps_2(node, "Add", onnx_input(node, 0), onnx_input(node, 1));
 
     steps_split(node, sum, -1, 2, NULL, halves);
-    return onnx_bind(node, 0,
-                     steps_2(node, "Mul", halves[0], steps_1(node, "Gelu", halves[1])));
+    return onnx_bind(node, 0, steps_2(node, "Mul", halves[0], steps_1(node, "Gelu", halves[1])));
 }
 
 /* x + bias + skip */

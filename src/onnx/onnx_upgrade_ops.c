@@ -46,8 +46,8 @@ static pum_status batch_statistics(struct onnx_node *node, pum_value *out_mean,
     pum_value rest = steps_2(node, "Sub", x, mean);
     pum_value square = steps_2(node, "Mul", rest, rest);
     *out_mean = steps_reshape(node, mean, 1, (int64_t[]){-1});
-    *out_variance = steps_reshape(node, steps_2(node, "ReduceMean", square, list), 1,
-                                  (int64_t[]){-1});
+    *out_variance =
+        steps_reshape(node, steps_2(node, "ReduceMean", square, list), 1, (int64_t[]){-1});
     return PUM_OK;
 }
 

@@ -85,8 +85,8 @@ static bool run_case(pum_context *context, pum_device *device, const char *folde
     bool missing, right = false;
 
     (void)snprintf(path, sizeof(path), "%s/model.onnx", folder);
-    if (!case_read_ports(folder, &ports, why) || !case_read_set(folder, &ports, 0, &set, &missing,
-                                                                why))
+    if (!case_read_ports(folder, &ports, why) ||
+        !case_read_set(folder, &ports, 0, &set, &missing, why))
         return false;
     if (pum_onnx_open(context, path, NULL, &graph) != PUM_OK)
         (void)snprintf(why, CASE_WHY_BYTES, "%.390s", pum_last_error());

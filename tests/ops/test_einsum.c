@@ -87,8 +87,7 @@ static pum_graph *graph_of(size_t i)
 {
     pum_graph *graph;
     pum_value inputs[MOST_TERMS], y;
-    pum_attr attr = {
-        .name = "equation", .kind = PUM_ATTR_STRING, .s = expansions[i].equation};
+    pum_attr attr = {.name = "equation", .kind = PUM_ATTR_STRING, .s = expansions[i].equation};
     assert_int_equal(pum_graph_create(op_text_context, &graph), PUM_OK);
     for (int32_t k = 0; k < expansions[i].count; k++) {
         char name[] = "x0";

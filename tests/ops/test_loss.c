@@ -27,8 +27,8 @@ static void likelihood(void **state)
     op_text_fails(OP_NEGATIVELOGLIKELIHOODLOSS, "f32[2,2] i64[1]", "", PUM_E_SHAPE, "[2,2]");
     op_text_fails(OP_NEGATIVELOGLIKELIHOODLOSS, "f32[1,2] i64[1] f32[3]", "", PUM_E_SHAPE,
                   "weights");
-    op_text_fails(OP_NEGATIVELOGLIKELIHOODLOSS, "f32[1,2] i64[1]", "reduction=max",
-                  PUM_E_ARGUMENT, "max");
+    op_text_fails(OP_NEGATIVELOGLIKELIHOODLOSS, "f32[1,2] i64[1]", "reduction=max", PUM_E_ARGUMENT,
+                  "max");
 }
 
 static void cross_entropy(void **state)

@@ -75,7 +75,8 @@ static const pum_attr shape_attr = {
 static void distributions(void **state)
 {
     (void)state;
-    pum_attr attrs[3] = {shape_attr, {.name = "mean", .kind = PUM_ATTR_FLOAT, .f = 3},
+    pum_attr attrs[3] = {shape_attr,
+                         {.name = "mean", .kind = PUM_ATTR_FLOAT, .f = 3},
                          {.name = "scale", .kind = PUM_ATTR_FLOAT, .f = 2}};
     double mean, variance;
     struct host_tensor out = run(OP_RANDOMNORMAL, NULL, attrs, 3, 7);

@@ -66,8 +66,10 @@ static void suppresses(void **state)
     op_text_gives(OP_NONMAXSUPPRESSION, text, "", "i64[1,3]={0,0,2}");
     snprintf(text, sizeof text, "%s f32[1,1,3]={0.9,0.8,0.7} i64[]={9} f32[]={0.82}", boxes);
     op_text_gives(OP_NONMAXSUPPRESSION, text, "", "i64[3,3]={0,0,0,0,0,1,0,0,2}");
-    snprintf(text, sizeof text, "%s f32[1,2,3]={0.9,0.8,0.7,0.1,0.2,0.3} i64[]={9} f32[]={0.5} "
-                                "f32[]={0.2}", boxes);
+    snprintf(text, sizeof text,
+             "%s f32[1,2,3]={0.9,0.8,0.7,0.1,0.2,0.3} i64[]={9} f32[]={0.5} "
+             "f32[]={0.2}",
+             boxes);
     op_text_gives(OP_NONMAXSUPPRESSION, text, "", "i64[3,3]={0,0,0,0,0,2,0,1,2}");
     snprintf(text, sizeof text, "%s f32[1,1,3]={0.9,0.8,0.7}", boxes);
     op_text_gives(OP_NONMAXSUPPRESSION, text, "", "i64[0,3]={}");

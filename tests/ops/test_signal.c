@@ -41,16 +41,16 @@ static void fourier_is_the_sum(void **state)
         struct fourier_value values[210], original[210];
         struct fourier fourier;
         for (int64_t i = 0; i < length; i++)
-            original[i] = values[i] = (struct fourier_value){sin((double)(3 * i * i)),
-                                                             cos((double)(5 * i + 1))};
+            original[i] = values[i] =
+                (struct fourier_value){sin((double)(3 * i * i)), cos((double)(5 * i + 1))};
         assert_int_equal(fourier_open(op_text_context, length, n % 2, &fourier), PUM_OK);
         fourier_run(&fourier, values);
         fourier_close(&fourier);
         for (int64_t k = 0; k < length; k++) {
             double re = 0, im = 0;
             for (int64_t i = 0; i < length; i++) {
-                double angle = (n % 2 ? 1 : -1) * 2 * acos(-1) * (double)(i * k % length) /
-                               (double)length;
+                double angle =
+                    (n % 2 ? 1 : -1) * 2 * acos(-1) * (double)(i * k % length) / (double)length;
                 re += original[i].re * cos(angle) - original[i].im * sin(angle);
                 im += original[i].re * sin(angle) + original[i].im * cos(angle);
             }
@@ -62,8 +62,7 @@ static void fourier_is_the_sum(void **state)
 static void transforms(void **state)
 {
     (void)state;
-    op_text_gives(OP_DFT, "f32[1,4,1]={1,2,3,4}", "",
-                  "f32[1,4,2]={10,0,-2,2,-2,0,-2,-2}");
+    op_text_gives(OP_DFT, "f32[1,4,1]={1,2,3,4}", "", "f32[1,4,2]={10,0,-2,2,-2,0,-2,-2}");
     op_text_gives(OP_DFT, "f32[1,4,1]={1,2,3,4}", "onesided=1", "f32[1,3,2]={10,0,-2,2,-2,0}");
     op_text_gives(OP_DFT, "f32[1,4,2]={10,0,-2,2,-2,0,-2,-2}", "inverse=1",
                   "f32[1,4,2]={1,0,2,0,3,0,4,0}");
@@ -165,10 +164,8 @@ static void become_products(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(windows),
-        cmocka_unit_test(fourier_is_the_sum),
-        cmocka_unit_test(transforms),
-        cmocka_unit_test(determinants),
+        cmocka_unit_test(windows),         cmocka_unit_test(fourier_is_the_sum),
+        cmocka_unit_test(transforms),      cmocka_unit_test(determinants),
         cmocka_unit_test(become_products),
     };
     return cmocka_run_group_tests(tests, op_text_setup, op_text_teardown);

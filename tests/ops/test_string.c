@@ -125,7 +125,7 @@ static void moves(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(concats),   cmocka_unit_test(splits), cmocka_unit_test(normalizes),
+        cmocka_unit_test(concats),      cmocka_unit_test(splits), cmocka_unit_test(normalizes),
         cmocka_unit_test(counts_grams), cmocka_unit_test(casts),  cmocka_unit_test(moves),
     };
     /* A locale with a comma for a point, where there is one: numbers must not follow it. */
