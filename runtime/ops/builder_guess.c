@@ -65,8 +65,6 @@ static enum pum_dtype first_dtype(const struct pum_graph *graph, const struct gr
     case OP_QLINEARCONV:
     case OP_QLINEARMATMUL:
         return input_dtype(graph, node, 7);
-    case OP_LOOKUP:
-        return input_dtype(graph, node, 1);
     case OP_DEQUANTIZELINEAR:
         return input_dtype(graph, node, 1);
     case OP_HANNWINDOW:
