@@ -84,6 +84,7 @@ static enum pum_dtype first_dtype(const struct pum_graph *graph, const struct gr
             return axes_onnx_dtype(node_int(node, "dtype", 0));
         return input_dtype(graph, node, 0);
     case OP_WHERE:
+    case OP_LOOKUP:
         return input_dtype(graph, node, 1);
     case OP_ONEHOT:
         return input_dtype(graph, node, 2);

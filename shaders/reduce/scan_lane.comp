@@ -8,8 +8,9 @@
 //! kernel  scan_lane_f16 store=f16 when=lane==1 needs=f16_storage
 //! kernel  scan_lane_i32 store=i32 when=lane==1
 //
-// y[o, k, i] = x[o, 0, i] + ... + x[o, k, i], with or without the last one, from either end. x, y:
-// [outer, row_length, inner]. One invocation takes one row, in order, in fp32 or (wrapping) int32.
+// y[o, k, i] = x[o, 0, i] + ... + x[o, k, i], with or without the last one, from either end.
+// x, y: [outer, row_length, inner]. One invocation takes one row, in order, in fp32 or (wrapping)
+// int32. Neighbouring invocations take neighbouring rows along inner.
 #version 450
 #extension GL_GOOGLE_include_directive : require
 #include "dtype.glsl"

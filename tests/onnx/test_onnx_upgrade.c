@@ -357,7 +357,8 @@ static void test_constant_of_shape(void **state)
         {T_F16, 0x0200, 2, 3.0517578e-5f},                    {T_BF16, 0x40a0, 2, 5},
         {T_F64, 0x3fe0000000000000, 8, 0.5f},                 {T_U32, 40, 4, 40},
         {T_U64, 41, 8, 41},
-        {T_F64, 0x3fb999999999999a, 8, 0.1f},                 {T_U64, 0x8000000000000000, 8, 0x1p63f},
+        {T_F64, 0x3fb999999999999a, 8, 0.1f},
+        {T_U64, 0x8000000000000000, 8, 0x1p63f},
     };
     (void)state;
     for (size_t i = 0; i < PUM_COUNT_OF(cases); i++) {
