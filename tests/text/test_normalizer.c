@@ -237,6 +237,9 @@ static void test_charsmap(void **state)
     assert_int_equal(read_map(bytes, size, &map), PUM_OK);
     assert_string_equal(mapped(map, "aAAb"), "axyzxyzb");
     assert_string_equal(mapped(map, "A\xcc\x81"), "xyz"); /* seen as one with its mark */
+    assert_string_equal(mapped(map, "A\xcc\x81\xcc\x81"), "xyz");
+    assert_string_equal(mapped(map, "A\xe2\x83\x9d\xcc\x81"),
+                        "xyz\xe2\x83\x9d\xcc\x81"); /* six bytes are too many for that */
     assert_string_equal(mapped(map, "b\xf0\x9f\x98\x80"), "b\xf0\x9f\x98\x80");
     charsmap_free(map);
     bytes[4 + 1 * 4] = 5; /* a value that points into a character */
