@@ -154,7 +154,9 @@ pum_status pum_session_plan(pum_session *session, const pum_tensor *inputs, int3
                             PUM_MAX_RANK);
         session->descs[i] =
             (struct tensor_desc){inputs[i].dtype, shape_of(inputs[i].rank, inputs[i].dims)};
-        session->values[i] = inputs[i].data;
+        size_t bytes;
+        bool whole = tensor_bytes(&session->descs[i], &bytes) && bytes == inputs[i].size_bytes;
+        session->values[i] = whole ? inputs[i].data : NULL;
     }
     struct exec_plan *ep;
     pum_status status = exec_find_plan(session, session->descs, session->values, &ep);
