@@ -410,9 +410,9 @@ typedef struct pum_plan_info {
     int32_t dispatch_count, host_step_count, barrier_count, submission_count, pipeline_count;
 } pum_plan_info;
 
-/* Plans for the inputs' shapes (types and dims of `inputs`) without running. Data is read only where
- * a shape follows from it, and may be NULL. With `inputs` NULL: the plan of the last run. PUM_E_STATE
- * where shapes follow from what a run computes: run first.
+/* Plans for the inputs' shapes (types and dims of `inputs`) without running. Data is read only
+ * where a shape follows from it, and may be NULL. With `inputs` NULL: the plan of the last run.
+ * PUM_E_STATE where shapes follow from what a run computes: run first.
  * Errors: as pum_session_submit; PUM_E_STATE without a plan. Threads: External lock.
  * Ownership: borrowed, until the next call on the session. Blocks: yes. */
 PUM_API PUM_NODISCARD pum_status pum_session_plan(pum_session *session, const pum_tensor *inputs,
