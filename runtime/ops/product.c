@@ -43,8 +43,8 @@ struct shape product_shape(const struct product *product)
     return out;
 }
 
-pum_status product_read(const struct graph_node *node, const struct shape *a,
-                        const struct shape *b, struct product *out_product)
+pum_status product_read(const struct graph_node *node, const struct shape *a, const struct shape *b,
+                        struct product *out_product)
 {
     memset(out_product, 0, sizeof *out_product);
     out_product->trans_a = node_int(node, "transA", 0) != 0;

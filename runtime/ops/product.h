@@ -17,8 +17,8 @@ struct product {
 };
 
 /* Attributes transA and transB of `node`, and the shapes. PUM_E_SHAPE says what does not fit. */
-pum_status product_read(const struct graph_node *node, const struct shape *a,
-                        const struct shape *b, struct product *out_product);
+pum_status product_read(const struct graph_node *node, const struct shape *a, const struct shape *b,
+                        struct product *out_product);
 struct shape product_shape(const struct product *product);
 
 /* The matrix of an operand with batch axes `own` that matrix `index` of `batch` uses. */

@@ -24,10 +24,22 @@ struct roles {
     int32_t y_scale, y_zero, bias;
 };
 
-static const struct roles integer_roles = {.w = 1, .x_scale = -1, .x_zero = 2, .w_scale = -1,
-                                           .w_zero = 3, .y_scale = -1, .y_zero = -1, .bias = -1};
-static const struct roles linear_roles = {.w = 3, .x_scale = 1, .x_zero = 2, .w_scale = 4,
-                                          .w_zero = 5, .y_scale = 6, .y_zero = 7, .bias = 8};
+static const struct roles integer_roles = {.w = 1,
+                                           .x_scale = -1,
+                                           .x_zero = 2,
+                                           .w_scale = -1,
+                                           .w_zero = 3,
+                                           .y_scale = -1,
+                                           .y_zero = -1,
+                                           .bias = -1};
+static const struct roles linear_roles = {.w = 3,
+                                          .x_scale = 1,
+                                          .x_zero = 2,
+                                          .w_scale = 4,
+                                          .w_zero = 5,
+                                          .y_scale = 6,
+                                          .y_zero = 7,
+                                          .bias = 8};
 
 static bool has(const struct op_call *call, int32_t input)
 {
@@ -112,8 +124,8 @@ static int32_t sum_at(const struct op_call *call, const struct roles *roles,
                               tap / v->kernel[2] % v->kernel[1], tap % v->kernel[2]};
         bool inside = true;
         for (int32_t axis = 0; axis < 3; axis++) {
-            int64_t at = place[axis] * v->stride[axis] - v->begin[axis] +
-                         k[axis] * v->dilation[axis];
+            int64_t at =
+                place[axis] * v->stride[axis] - v->begin[axis] + k[axis] * v->dilation[axis];
             inside = inside && at >= 0 && at < v->in[axis];
             in = in * v->in[axis] + at;
         }
@@ -121,8 +133,8 @@ static int32_t sum_at(const struct op_call *call, const struct roles *roles,
             continue;
         int64_t x = (sample * conv->in_channels + first + c) * conv->in_plane + in;
         sum += (tensor_get_i64(&call->inputs[0], x) - zx) *
-               (tensor_get_i64(&call->inputs[roles->w],
-                               channel * conv->group_in * conv->taps + i) - zw);
+               (tensor_get_i64(&call->inputs[roles->w], channel * conv->group_in * conv->taps + i) -
+                zw);
     }
     return (int32_t)(uint32_t)(uint64_t)sum;
 }
@@ -132,8 +144,8 @@ static pum_status reference_any(struct op_call *call, const struct roles *roles)
     struct conv conv;
     struct host_tensor *y = &call->outputs[0];
     int32_t low = 0, high = 0;
-    PUM_TRY(conv_read(call->node, &call->inputs[0].desc.shape,
-                      &call->inputs[roles->w].desc.shape, false, &conv));
+    PUM_TRY(conv_read(call->node, &call->inputs[0].desc.shape, &call->inputs[roles->w].desc.shape,
+                      false, &conv));
     (void)quant_range(y->desc.dtype, &low, &high);
     const int64_t *out = conv.window.out;
     for (int64_t i = 0; i < conv.batch * conv.out_channels * conv.out_plane; i++) {
@@ -143,8 +155,8 @@ static pum_status reference_any(struct op_call *call, const struct roles *roles)
                                   pixel % out[2]};
         int32_t sum = sum_at(call, roles, &conv, sample, channel, place);
         if (has(call, roles->y_scale)) {
-            float scale = scale_of(call, roles->x_scale, 0) *
-                          scale_of(call, roles->w_scale, channel);
+            float scale =
+                scale_of(call, roles->x_scale, 0) * scale_of(call, roles->w_scale, channel);
             scale /= scale_of(call, roles->y_scale, 0);
             sum = (int32_t)((uint32_t)sum + (uint32_t)zero_of(call, roles->bias, channel));
             sum = quant_saturate((float)sum * scale, zero_of(call, roles->y_zero, 0), low, high);
@@ -195,9 +207,8 @@ struct work {
 static pum_status pack_input(const struct work *work, struct quant_packed *out_packed)
 {
     const struct conv *conv = work->conv;
-    struct quant_view view = {.outer = conv->batch * conv->groups,
-                              .axis = conv->group_in,
-                              .inner = conv->in_plane};
+    struct quant_view view = {
+        .outer = conv->batch * conv->groups, .axis = conv->group_in, .inner = conv->in_plane};
     return quant_pack_act(work->call, &work->call->inputs[0], work->rule.act_dtype,
                           work->rule.act_zero, &view, out_packed);
 }
@@ -244,8 +255,8 @@ static uint64_t count_groups(const struct work *work, struct lower_dispatch *dis
     return (uint64_t)(conv->batch * conv->groups * axes_ceil_div(m, rows) * tiles);
 }
 
-static pum_status emit_window(const struct work *work, struct quant_packed x,
-                              struct quant_packed w, bool plain)
+static pum_status emit_window(const struct work *work, struct quant_packed x, struct quant_packed w,
+                              bool plain)
 {
     const struct lower_call *call = work->call;
     struct push_quant_conv push = {.finish = work->finish.push};
@@ -295,8 +306,8 @@ static pum_status lower_windows(const struct work *work)
     int64_t taps = conv->group_in * conv->taps;
     const struct quant_view flat = {
         .outer = conv->out_channels, .axis = taps, .inner = 1, .stride = {taps, 1, 1}};
-    PUM_TRY(quant_pack_weights(call, work->w, work->rule.weight_zero, "quant taps", &flat, false,
-                               &w));
+    PUM_TRY(
+        quant_pack_weights(call, work->w, work->rule.weight_zero, "quant taps", &flat, false, &w));
     return emit_window(work, x, w, true);
 }
 

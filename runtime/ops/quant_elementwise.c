@@ -197,12 +197,12 @@ static pum_status lower_binary(struct lower_call *call, uint32_t op)
     memset(&push, 0, sizeof push);
     struct sum sum = make_sum(&known.call, &y->desc.shape);
     bool swapped = op == QUANT_ADD && sum.last == 3;
-    struct elementwise work = {.family = "quant_binary",
-                               .store = STORE_I32,
-                               .op = op,
-                               .operand_count = 2,
-                               .operands = {&call->inputs[swapped ? 3 : 0],
-                                            &call->inputs[swapped ? 0 : 3]}};
+    struct elementwise work = {
+        .family = "quant_binary",
+        .store = STORE_I32,
+        .op = op,
+        .operand_count = 2,
+        .operands = {&call->inputs[swapped ? 3 : 0], &call->inputs[swapped ? 0 : 3]}};
     PUM_TRY(elementwise_broadcast_begin(call, &work, &dispatch, &push.broadcast));
     if (!dispatch.row)
         return PUM_OK;
@@ -239,11 +239,9 @@ OP_LOWER(qlinear_mul, lower_qlinear_mul);
 /* --- Tables ----------------------------------------------------------------------------------- */
 
 /* y[i] = table[x[i]], a table of bytes that `pack` makes from `source`. */
-static pum_status emit_lookup(const struct lower_call *call, const struct lower_value *source,
-                              const char *key,
-                              pum_status (*pack)(void *user, const struct host_tensor *source,
-                                                 void *out),
-                              void *user)
+static pum_status
+emit_lookup(const struct lower_call *call, const struct lower_value *source, const char *key,
+            pum_status (*pack)(void *user, const struct host_tensor *source, void *out), void *user)
 {
     const struct lower_value *x = &call->inputs[0], *y = &call->outputs[0];
     struct lower_dispatch dispatch;
@@ -286,9 +284,9 @@ pum_status reference_lookup(struct op_call *call)
     int64_t count = shape_elements(&call->outputs[0].desc.shape);
     int64_t first = call->inputs[0].desc.dtype == PUM_DTYPE_I8 ? -128 : 0;
     for (int64_t i = 0; i < count; i++)
-        tensor_set_i64(&call->outputs[0], i,
-                       tensor_get_i64(&call->inputs[1],
-                                      tensor_get_i64(&call->inputs[0], i) - first));
+        tensor_set_i64(
+            &call->outputs[0], i,
+            tensor_get_i64(&call->inputs[1], tensor_get_i64(&call->inputs[0], i) - first));
     return PUM_OK;
 }
 
@@ -340,8 +338,8 @@ static int32_t unary_at(const struct op_call *call, quant_function function, int
     int32_t low = 0, high = 0;
     (void)quant_range(call->inputs[0].desc.dtype, &low, &high);
     float value = (float)(x - quant_zero_at(call, 2, 0)) * quant_scale_at(call, 1, 0);
-    return quant_round(function(call, value), quant_scale_at(call, 3, 0),
-                       quant_zero_at(call, 4, 0), low, high);
+    return quant_round(function(call, value), quant_scale_at(call, 3, 0), quant_zero_at(call, 4, 0),
+                       low, high);
 }
 
 static pum_status reference_unary(struct op_call *call, quant_function function)

@@ -21,18 +21,40 @@ struct roles {
     bool to_float; /* the result is float32, where there is no y_scale */
 };
 
-static const struct roles integer_roles = {
-    .b = 1, .a_scale = -1, .a_zero = 2, .b_scale = -1, .b_zero = 3, .bias = -1, .y_scale = -1,
-    .y_zero = -1};
-static const struct roles linear_roles = {
-    .b = 3, .a_scale = 1, .a_zero = 2, .b_scale = 4, .b_zero = 5, .bias = -1, .y_scale = 6,
-    .y_zero = 7};
-static const struct roles float_roles = {
-    .b = 1, .a_scale = 2, .a_zero = 4, .b_scale = 3, .b_zero = 5, .bias = 6, .y_scale = -1,
-    .y_zero = -1, .to_float = true};
-static const struct roles gemm_roles = {
-    .b = 3, .a_scale = 1, .a_zero = 2, .b_scale = 4, .b_zero = 5, .bias = 6, .y_scale = 7,
-    .y_zero = 8, .to_float = true};
+static const struct roles integer_roles = {.b = 1,
+                                           .a_scale = -1,
+                                           .a_zero = 2,
+                                           .b_scale = -1,
+                                           .b_zero = 3,
+                                           .bias = -1,
+                                           .y_scale = -1,
+                                           .y_zero = -1};
+static const struct roles linear_roles = {.b = 3,
+                                          .a_scale = 1,
+                                          .a_zero = 2,
+                                          .b_scale = 4,
+                                          .b_zero = 5,
+                                          .bias = -1,
+                                          .y_scale = 6,
+                                          .y_zero = 7};
+static const struct roles float_roles = {.b = 1,
+                                         .a_scale = 2,
+                                         .a_zero = 4,
+                                         .b_scale = 3,
+                                         .b_zero = 5,
+                                         .bias = 6,
+                                         .y_scale = -1,
+                                         .y_zero = -1,
+                                         .to_float = true};
+static const struct roles gemm_roles = {.b = 3,
+                                        .a_scale = 1,
+                                        .a_zero = 2,
+                                        .b_scale = 4,
+                                        .b_zero = 5,
+                                        .bias = 6,
+                                        .y_scale = 7,
+                                        .y_zero = 8,
+                                        .to_float = true};
 
 static bool has(const struct op_call *call, int32_t input)
 {
@@ -83,9 +105,9 @@ static pum_status check_sides(const struct op_call *call, const struct roles *ro
     PUM_TRY(check_numbers(call, roles->y_scale, PUM_DTYPE_F32, 1));
     if (has(call, roles->y_zero) && !quant_is_byte(call->inputs[roles->y_zero].desc.dtype))
         return op_bad_type(call, roles->y_zero, "int8 or uint8");
-    return has(call, roles->y_zero) ? check_numbers(call, roles->y_zero,
-                                                    call->inputs[roles->y_zero].desc.dtype, 1)
-                                    : PUM_OK;
+    return has(call, roles->y_zero)
+               ? check_numbers(call, roles->y_zero, call->inputs[roles->y_zero].desc.dtype, 1)
+               : PUM_OK;
 }
 
 static pum_status infer_any(struct op_call *call, const struct roles *roles)
@@ -157,8 +179,8 @@ static void finish_at(const struct op_call *call, const struct roles *roles, uin
         tensor_set_f64(y, at, value);
     } else if (quant_range(y->desc.dtype, &low, &high)) {
         scale /= scale_of(call, roles->y_scale, 0);
-        tensor_set_i64(y, at, quant_saturate((float)sum * scale, zero_of(call, roles->y_zero, 0),
-                                             low, high));
+        tensor_set_i64(
+            y, at, quant_saturate((float)sum * scale, zero_of(call, roles->y_zero, 0), low, high));
     }
 }
 
@@ -224,11 +246,11 @@ static pum_status pack_sides(const struct lower_call *call, const struct roles *
     q->a_row = p->trans_a ? 1 : words;
     q->a_step = p->trans_a ? p->m : 1;
     PUM_TRY(quant_pack_act(call, a, rule->act_dtype, rule->act_zero, &view_a, &q->a));
-    *view_b = (struct quant_view){.outer = batch_b,
-                                  .axis = p->k,
-                                  .inner = p->n,
-                                  .stride = {p->k * p->n, p->trans_b ? 1 : p->n,
-                                             p->trans_b ? p->k : 1}};
+    *view_b =
+        (struct quant_view){.outer = batch_b,
+                            .axis = p->k,
+                            .inner = p->n,
+                            .stride = {p->k * p->n, p->trans_b ? 1 : p->n, p->trans_b ? p->k : 1}};
     q->b_col = 1;
     q->b_step = p->n;
     if (b->data)

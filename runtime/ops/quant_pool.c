@@ -167,8 +167,7 @@ static pum_status lower_windows(struct lower_call *call, uint32_t mode, const st
     lower_push(&dispatch, &push, sizeof push);
     lower_bind(&dispatch, 0, x);
     lower_bind(&dispatch, 1, y);
-    lower_grid(call->caps, (uint64_t)axes_ceil_div(push.count, dispatch.specs[0]),
-               dispatch.groups);
+    lower_grid(call->caps, (uint64_t)axes_ceil_div(push.count, dispatch.specs[0]), dispatch.groups);
     dispatch.flops = (double)push.count * push.kernel_h * push.kernel_w;
     return lower_emit(call, &dispatch);
 }

@@ -301,8 +301,7 @@ pum_status quant_make_finish(const struct lower_call *call, const struct quant_r
     PUM_TRY(need_known(rule->out_scale, "the output's scale"));
     PUM_TRY(need_known(rule->out_zero, "the output's zero point"));
     push->zero = (int32_t)number_at(rule->out_zero, 0, 0);
-    if (rule->output == QUANT_TO_BYTE &&
-        !quant_range(rule->out_dtype, &push->low, &push->high))
+    if (rule->output == QUANT_TO_BYTE && !quant_range(rule->out_dtype, &push->low, &push->high))
         return pum_fail(PUM_E_UNSUPPORTED, "no kernel gives %s", pum_dtype_name(rule->out_dtype));
     PUM_TRY(finish_act(rule, out_finish));
     if (!weights->data)
@@ -345,12 +344,19 @@ pum_status quant_product_lower(const struct lower_call *call, const struct quant
                         (long long)q->m, (long long)q->n, (long long)q->words * 4);
     const struct kernel_number numbers[] = {{"subtract", finish->subtract}};
     PUM_TRY(lower_begin(call, "quant_product", STORE_I32, numbers, 1, &dispatch));
-    struct push_quant_product push = {
-        .m = (uint32_t)q->m,           .n = (uint32_t)q->n,           .k = (uint32_t)q->words,
-        .batch = (uint32_t)q->batch,   .a_row = (uint32_t)q->a_row,   .a_step = (uint32_t)q->a_step,
-        .b_col = (uint32_t)q->b_col,   .b_step = (uint32_t)q->b_step, .a_div = (uint32_t)q->a_div,
-        .a_mod = (uint32_t)q->a_mod,   .b_div = (uint32_t)q->b_div,   .b_mod = (uint32_t)q->b_mod,
-        .finish = finish->push};
+    struct push_quant_product push = {.m = (uint32_t)q->m,
+                                      .n = (uint32_t)q->n,
+                                      .k = (uint32_t)q->words,
+                                      .batch = (uint32_t)q->batch,
+                                      .a_row = (uint32_t)q->a_row,
+                                      .a_step = (uint32_t)q->a_step,
+                                      .b_col = (uint32_t)q->b_col,
+                                      .b_step = (uint32_t)q->b_step,
+                                      .a_div = (uint32_t)q->a_div,
+                                      .a_mod = (uint32_t)q->a_mod,
+                                      .b_div = (uint32_t)q->b_div,
+                                      .b_mod = (uint32_t)q->b_mod,
+                                      .finish = finish->push};
     uint32_t rows = tile_rows(&dispatch, q->m);
     if (wide)
         kernel_set_spec(dispatch.row, dispatch.specs, "WG_X", call->caps->subgroup_size);

@@ -260,8 +260,8 @@ static pum_status lower_dequantize_linear(struct lower_call *call)
                         pum_dtype_name(call->inputs[1].desc.dtype));
     PUM_TRY(fill_push(call, x->desc.dtype, &push));
     const struct kernel_number numbers[] = {
-        {"bytes", x->data && quant_is_byte(x->desc.dtype) &&
-                      !axes_pinned(call->caps, "dequantize_f")}};
+        {"bytes",
+         x->data && quant_is_byte(x->desc.dtype) && !axes_pinned(call->caps, "dequantize_f")}};
     PUM_TRY(lower_begin(call, "dequantize", y->store, numbers, 1, &dispatch));
     push.per = elementwise_grid(call, &dispatch, push.count);
     lower_push(&dispatch, &push, sizeof push);
@@ -317,8 +317,8 @@ pum_status reference_dynamic_quantize_linear(struct op_call *call)
     return PUM_OK;
 }
 
-#define RANGE_GROUPS 64     /* workgroups that look for the range, at most */
-#define RANGE_EACH 16       /* elements that an invocation is worth */
+#define RANGE_GROUPS 64        /* workgroups that look for the range, at most */
+#define RANGE_EACH 16          /* elements that an invocation is worth */
 #define RANGE_MOST_STEPS 60000 /* old CPU drivers leave loops after 65535 iterations */
 
 /* An output, or scratch memory where it is not wanted. */

@@ -66,8 +66,7 @@ bool quant_of_output(const struct match *match, const struct graph_node *node,
     return quant_is_byte(out_quantized->dtype) && out_quantized->entries == 1;
 }
 
-float quant_scale_value(const struct match *match, const struct quantized *quantized,
-                        int64_t entry)
+float quant_scale_value(const struct match *match, const struct quantized *quantized, int64_t entry)
 {
     const float *values = match->graph->tensors[quantized->scale].data;
     return values[quantized->entries == 1 ? 0 : entry];

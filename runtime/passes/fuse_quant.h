@@ -15,8 +15,8 @@ struct quantized {
     int32_t value;       /* the integers; -1: only a scale and zero point (of a QuantizeLinear) */
     int32_t scale, zero; /* constants; zero -1: absent, that is 0 */
     enum pum_dtype dtype;
-    int64_t entries;     /* of the scale; 1: for the whole tensor */
-    int32_t axis;        /* where there are more */
+    int64_t entries; /* of the scale; 1: for the whole tensor */
+    int32_t axis;    /* where there are more */
 };
 
 /* Whether `tensor` is dequantised from such a tensor. */
@@ -50,7 +50,7 @@ int32_t quant_input(const struct graph_node *node, int32_t index);
 
 /* A node in QDQ form: the QuantizeLinear and the operator before it. */
 struct quant_site {
-    int32_t index;                  /* of the QuantizeLinear */
+    int32_t index; /* of the QuantizeLinear */
     const struct graph_node *target;
     struct quantized y;
 };

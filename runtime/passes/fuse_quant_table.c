@@ -13,9 +13,9 @@
 
 struct table {
     struct match *match;
-    int32_t x;      /* the 8-bit tensor; GRAPH_NONE until it is found */
+    int32_t x; /* the 8-bit tensor; GRAPH_NONE until it is found */
     enum pum_dtype dtype;
-    int32_t nodes;  /* looked at so far */
+    int32_t nodes; /* looked at so far */
     struct base_arena arena;
 };
 
@@ -27,7 +27,7 @@ static bool is_elementwise(int32_t op)
 }
 
 /* Whether `tensor` is a function of the table's x (which it sets) and scalars. */
-static bool is_function(struct table *table, int32_t tensor, bool inner)
+static bool is_function(struct table *table, int32_t tensor)
 {
     const struct match *match = table->match;
     struct quantized q;
@@ -43,10 +43,10 @@ static bool is_function(struct table *table, int32_t tensor, bool inner)
     }
     const struct graph_node *node = match_producer(match, tensor, -1);
     if (!node || !is_elementwise(node->op) || node->output_count != 1 ||
-        ++table->nodes > MOST_NODES || (inner && match_uses(match, tensor) != 1))
+        ++table->nodes > MOST_NODES)
         return false;
     for (int32_t i = 0; i < node->input_count; i++)
-        if (node->inputs[i] >= 0 && !is_function(table, node->inputs[i], true))
+        if (node->inputs[i] >= 0 && !is_function(table, node->inputs[i]))
             return false;
     return true;
 }
@@ -83,18 +83,18 @@ static pum_status evaluate_node(struct table *table, const struct graph_node *no
 static pum_status evaluate(struct table *table, int32_t tensor, struct host_tensor *out_value)
 {
     const struct graph_tensor *t = &table->match->graph->tensors[tensor];
-    if (t->data) {
-        *out_value = (struct host_tensor){t->desc, (void *)(uintptr_t)t->data}; /* only read */
-        return PUM_OK;
+    if (tensor == table->x) { /* which may be a constant, too */
+        out_value->desc = (struct tensor_desc){table->dtype, {1, {ENTRIES}}};
+        uint8_t *bytes = base_arena_alloc(&table->arena, ENTRIES, 1);
+        out_value->data = bytes;
+        for (int32_t i = 0; bytes && i < ENTRIES; i++)
+            bytes[i] = (uint8_t)(i + (table->dtype == PUM_DTYPE_I8 ? 128 : 0));
+        return bytes ? PUM_OK : PUM_E_MEMORY;
     }
-    if (tensor != table->x)
+    if (!t->data)
         return evaluate_node(table, &table->match->graph->nodes[t->producer], out_value);
-    out_value->desc = (struct tensor_desc){table->dtype, {1, {ENTRIES}}};
-    uint8_t *bytes = base_arena_alloc(&table->arena, ENTRIES, 1);
-    out_value->data = bytes;
-    for (int32_t i = 0; bytes && i < ENTRIES; i++)
-        bytes[i] = (uint8_t)(i + (table->dtype == PUM_DTYPE_I8 ? 128 : 0));
-    return bytes ? PUM_OK : PUM_E_MEMORY;
+    *out_value = (struct host_tensor){t->desc, (void *)(uintptr_t)t->data}; /* only read */
+    return PUM_OK;
 }
 
 /* The table as a constant of the graph. */
@@ -110,7 +110,7 @@ pum_status quant_fuse_table(struct match *match, int32_t index, bool *out_done)
     struct table table = {.match = match, .x = GRAPH_NONE};
     struct host_tensor values;
     *out_done = false;
-    if (!is_function(&table, node->inputs[0], true) || table.x < 0)
+    if (!is_function(&table, node->inputs[0]) || table.x < 0)
         return PUM_OK;
     base_arena_init(&table.arena, match->graph->context);
     pum_status status = evaluate_node(&table, node, &values);
@@ -126,22 +126,20 @@ pum_status quant_fuse_table(struct match *match, int32_t index, bool *out_done)
 }
 
 /* round((x - zero) * scale / other scale) + other zero, as the two operators do it. */
-int32_t quant_convert(struct match *match, const struct quantized *from,
-                      const struct quantized *to)
+int32_t quant_convert(struct match *match, const struct quantized *from, const struct quantized *to)
 {
     const struct graph_node quantize = {.op = OP_QUANTIZELINEAR, .name = "", .fused = ""};
     const struct graph_node dequantize = {.op = OP_DEQUANTIZELINEAR, .name = "", .fused = ""};
     if (quant_same(match, from, to))
         return from->value;
     uint8_t bytes[ENTRIES], table[ENTRIES];
-    float real[ENTRIES], scales[2] = {quant_scale_value(match, from, 0),
-                                      quant_scale_value(match, to, 0)};
+    float real[ENTRIES],
+        scales[2] = {quant_scale_value(match, from, 0), quant_scale_value(match, to, 0)};
     uint8_t zeros[2] = {(uint8_t)quant_zero_value(match, from, 0),
                         (uint8_t)quant_zero_value(match, to, 0)};
     const struct tensor_desc one = {PUM_DTYPE_F32, {0}};
-    struct host_tensor in[3] = {{{from->dtype, {1, {ENTRIES}}}, bytes},
-                                {one, &scales[0]},
-                                {{from->dtype, {0}}, &zeros[0]}};
+    struct host_tensor in[3] = {
+        {{from->dtype, {1, {ENTRIES}}}, bytes}, {one, &scales[0]}, {{from->dtype, {0}}, &zeros[0]}};
     struct host_tensor out = {{PUM_DTYPE_F32, {1, {ENTRIES}}}, real};
     struct op_call call = {.context = match->graph->context,
                            .node = &dequantize,
@@ -162,7 +160,7 @@ int32_t quant_convert(struct match *match, const struct quantized *from,
         return GRAPH_NONE;
     const int32_t inputs[2] = {from->value, add_table(match, &out)};
     const struct tensor_desc unknown = {PUM_DTYPE_NONE, {-1, {0}}};
-    return inputs[1] < 0 ? GRAPH_NONE
-                         : match_insert(match, OP_LOOKUP, "converted", inputs, 2, NULL, 0,
-                                        &unknown);
+    return inputs[1] < 0
+               ? GRAPH_NONE
+               : match_insert(match, OP_LOOKUP, "converted", inputs, 2, NULL, 0, &unknown);
 }

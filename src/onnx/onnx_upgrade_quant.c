@@ -35,8 +35,10 @@ pum_status onnx_up_qlinear_concat(struct onnx_node *node)
     int32_t parts = (node->input_count - 2) / 3;
 
     if (node->input_count < 5 || node->input_count % 3 != 2)
-        return onnx_fail(node->reader, PUM_E_FORMAT, "node '%.200s' (QLinearConcat) has %d inputs; "
-                         "it takes 2 and 3 for each part", node->name, node->input_count);
+        return onnx_fail(node->reader, PUM_E_FORMAT,
+                         "node '%.200s' (QLinearConcat) has %d inputs; "
+                         "it takes 2 and 3 for each part",
+                         node->name, node->input_count);
     for (int32_t i = 0; i < parts; i++) {
         pum_value part[3] = {node->inputs[2 + 3 * i], node->inputs[3 + 3 * i],
                              node->inputs[4 + 3 * i]};

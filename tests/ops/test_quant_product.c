@@ -24,20 +24,23 @@ static void products(void **state)
     /* (2 * 3 * 0.5 * 0.25) / 0.5 + 10, halves to even. */
     op_text_gives(OP_QLINEARMATMUL,
                   "u8[1,1]={3} f32[]={0.5} u8[]={1} i8[1,2]={3,5} f32[]={0.25} i8[]={0} "
-                  "f32[]={0.5} u8[]={10}", "", "u8[1,2]={12,12}");
+                  "f32[]={0.5} u8[]={10}",
+                  "", "u8[1,2]={12,12}");
     op_text_gives(OP_QLINEARMATMUL,
                   "u8[1,1]={255} f32[]={1} u8[]={0} i8[1,2]={3,-5} f32[2]={1,0.1} i8[2]={0,0} "
-                  "f32[]={1} i8[]={-3}", "", "i8[1,2]={127,-128}");
+                  "f32[]={1} i8[]={-3}",
+                  "", "i8[1,2]={127,-128}");
     op_text_gives(OP_MATMULINTEGERTOFLOAT,
                   "u8[1,2]={3,5} i8[2,1]={1,2} f32[]={0.5} f32[]={0.25} u8[]={1} - f32[1]={7}", "",
                   "f32[1,1]={8.25}");
     op_text_gives(OP_QGEMM,
                   "u8[2,1]={3,5} f32[]={0.5} u8[]={0} i8[1,2]={1,2} f32[]={2} i8[]={0} "
-                  "i32[1]={100} f32[]={1} u8[]={0}", "transA=1 transB=1 alpha=2.0",
-                  "u8[1,1]={226}");
+                  "i32[1]={100} f32[]={1} u8[]={0}",
+                  "transA=1 transB=1 alpha=2.0", "u8[1,1]={226}");
     op_text_gives(OP_QGEMM,
                   "u8[1,2]={3,5} f32[]={0.5} u8[]={0} i8[2,1]={1,2} f32[]={2} i8[]={0} "
-                  "i32[1]={100}", "", "f32[1,1]={113}");
+                  "i32[1]={100}",
+                  "", "f32[1,1]={113}");
 }
 
 static void convolutions(void **state)
@@ -52,7 +55,8 @@ static void convolutions(void **state)
                   "i32[1,2,1]={2,28}");
     op_text_gives(OP_QLINEARCONV,
                   "u8[1,1,1]={12} f32[]={0.5} u8[]={10} i8[2,1,1]={3,-5} f32[2]={0.5,0.25} "
-                  "i8[2]={0,0} f32[]={0.5} u8[]={7} i32[2]={1,-1}", "", "u8[1,2,1]={11,4}");
+                  "i8[2]={0,0} f32[]={0.5} u8[]={7} i32[2]={1,-1}",
+                  "", "u8[1,2,1]={11,4}");
 }
 
 static void errors(void **state)
@@ -62,15 +66,15 @@ static void errors(void **state)
     op_text_fails(OP_MATMULINTEGER, "u8[2,3] i8[2,3]", "", PUM_E_SHAPE, "inner sizes");
     op_text_fails(OP_MATMULINTEGER, "u8[2,3] i8[3,2] i8[]", "", PUM_E_TYPE, "input 2");
     op_text_fails(OP_MATMULINTEGER, "u8[2,3] i8[3,2] u8[3]", "", PUM_E_SHAPE, "expected 1 or 2");
-    op_text_fails(OP_QLINEARMATMUL,
-                  "u8[1,1] f32[] u8[] i8[1,2] f32[] i8[] f32[] i32[]", "", PUM_E_TYPE, "input 7");
+    op_text_fails(OP_QLINEARMATMUL, "u8[1,1] f32[] u8[] i8[1,2] f32[] i8[] f32[] i32[]", "",
+                  PUM_E_TYPE, "input 7");
     op_text_fails(OP_QGEMM, "u8[1,1,2] f32[] u8[] i8[2,1] f32[] i8[]", "", PUM_E_SHAPE, "2");
     op_text_fails(OP_CONVINTEGER, "u8[1,2,3] f32[1,2,3]", "", PUM_E_TYPE, "input 1");
     op_text_fails(OP_CONVINTEGER, "u8[1,2,3] i8[1,2,3] u8[2]", "", PUM_E_SHAPE, "expected 1");
     op_text_fails(OP_QLINEARCONV, "u8[1,2,3] f32[] u8[] i8[4,2,3] f32[3] i8[] f32[] u8[]", "",
                   PUM_E_SHAPE, "expected 1 or 4");
-    op_text_fails(OP_MATMULINTEGERTOFLOAT, "u8[1,2] i8[2,1] f32[] f32[] - - i32[1]", "",
-                  PUM_E_TYPE, "input 6");
+    op_text_fails(OP_MATMULINTEGERTOFLOAT, "u8[1,2] i8[2,1] f32[] f32[] - - i32[1]", "", PUM_E_TYPE,
+                  "input 6");
 }
 
 static struct base_caps gpu_caps(uint32_t more)
@@ -148,10 +152,9 @@ static void packs(void **state)
                   "u8[1,5] u8[5,2]={0,255,128,1,2,3,4,5,6,7} u8[]={100} u8[2]={130,7}", "", &gpu,
                   &low);
     /* [2 words][2 columns][4 bytes] */
-    static const uint8_t words[] = {0 ^ 128,   128 ^ 128, 2 ^ 128, 4 ^ 128,
-                                    255 ^ 128, 1 ^ 128,   3 ^ 128, 5 ^ 128,
-                                    6 ^ 128,   2,         2,       2,
-                                    7 ^ 128,   7 ^ 128,   135,     135};
+    static const uint8_t words[] = {0 ^ 128, 128 ^ 128, 2 ^ 128, 4 ^ 128, 255 ^ 128, 1 ^ 128,
+                                    3 ^ 128, 5 ^ 128,   6 ^ 128, 2,       2,         2,
+                                    7 ^ 128, 7 ^ 128,   135,     135};
     assert_int_equal(low.status, PUM_OK);
     assert_int_equal(low.pack_count, 2);
     assert_int_equal(low.packs[0].bytes, sizeof words);
@@ -170,12 +173,8 @@ static void packs(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(products),
-        cmocka_unit_test(convolutions),
-        cmocka_unit_test(errors),
-        cmocka_unit_test(conv_choice),
-        cmocka_unit_test(choice),
-        cmocka_unit_test(packs),
+        cmocka_unit_test(products),    cmocka_unit_test(convolutions), cmocka_unit_test(errors),
+        cmocka_unit_test(conv_choice), cmocka_unit_test(choice),       cmocka_unit_test(packs),
     };
     return cmocka_run_group_tests(tests, op_text_setup, op_text_teardown);
 }

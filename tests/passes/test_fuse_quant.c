@@ -96,10 +96,10 @@ static pum_value bias(pum_graph *g, int64_t count)
         data[i] = (int32_t)(i * 977 % 2000 - 900);
         scales[i] = 0.03125f * (0.01f + 0.001f * (float)i);
     }
-    pum_value b = pum_constant_copy(g, "b", PUM_DTYPE_I32, 1, &count, data,
-                                    (size_t)count * sizeof *data);
-    pum_value scale = pum_constant_copy(g, "s", PUM_DTYPE_F32, 1, &count, scales,
-                                        (size_t)count * sizeof *scales);
+    pum_value b =
+        pum_constant_copy(g, "b", PUM_DTYPE_I32, 1, &count, data, (size_t)count * sizeof *data);
+    pum_value scale =
+        pum_constant_copy(g, "s", PUM_DTYPE_F32, 1, &count, scales, (size_t)count * sizeof *scales);
     pum_attr attr = {.name = "axis", .kind = PUM_ATTR_INT, .i = 0};
     return NODE(g, "DequantizeLinear", &attr, b, scale);
 }
@@ -112,8 +112,8 @@ static void convolution(void **state)
         pum_graph *g = pass_graph(DIMS(1, 3, 6, 6), &x);
         x = qdq(g, x, 0.03125f, 100);
         pum_value w = weights(g, DIMS(4, 3, 3, 3), 0);
-        pum_value y = form == 0 ? NODE(g, "Conv", NULL, x, w)
-                                : NODE(g, "Conv", NULL, x, w, bias(g, 4));
+        pum_value y =
+            form == 0 ? NODE(g, "Conv", NULL, x, w) : NODE(g, "Conv", NULL, x, w, bias(g, 4));
         if (form == 2) /* what the integers cannot hold anyway */
             y = pum_relu(g, y);
         if (form == 3) /* really clips */
@@ -149,8 +149,7 @@ static void products(void **state)
         x = qdq(g, x, 0.03125f, 100);
         pum_attr trans = {.name = "transB", .kind = PUM_ATTR_INT, .i = 1};
         pum_value y = form < 2 ? NODE(g, "MatMul", NULL, x, weights(g, DIMS(12, 7), 1))
-                               : NODE(g, "Gemm", &trans, x, weights(g, DIMS(7, 12), 0),
-                                      bias(g, 7));
+                               : NODE(g, "Gemm", &trans, x, weights(g, DIMS(7, 12), 0), bias(g, 7));
         if (form % 2 == 1) {
             int32_t op = form == 1 ? OP_MATMULINTEGERTOFLOAT : OP_QGEMM;
             EXPECT(pass_check(&g, y), OP_QUANTIZELINEAR, op);
@@ -218,6 +217,16 @@ static void function_of_several(void **state)
            OP_DEQUANTIZELINEAR);
 }
 
+/* A constant that is given another scale is a function of 256 values, too. */
+static void function_of_constant(void **state)
+{
+    (void)state;
+    pum_value x;
+    pum_graph *g = pass_graph(DIMS(3, 40), &x);
+    pum_value w = qdq(g, qdq(g, pass_weight(g, DIMS(3, 40), 4), 0.03125f, 128), 0.0625f, 100);
+    EXPECT(pass_check(&g, pum_mul(g, x, w)), OP_MUL);
+}
+
 /* Parts with the result's scale stay, the other is converted by a table. */
 static void concat(void **state)
 {
@@ -254,6 +263,7 @@ int main(void)
         cmocka_unit_test(others),
         cmocka_unit_test(moved_to_another_scale),
         cmocka_unit_test(function_of_several),
+        cmocka_unit_test(function_of_constant),
         cmocka_unit_test(concat),
         cmocka_unit_test(used_twice),
     };

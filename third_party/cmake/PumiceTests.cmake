@@ -165,7 +165,8 @@ endif()
 # The program from outside.
 find_program(PUMICE_PYTHON NAMES python3 HINTS /usr/bin)
 if(PUMICE_PYTHON AND TARGET pumice_cli)
-    foreach(name test_cli test_ocr test_pictures test_texts test_tokenize test_vad_command)
+    foreach(name test_cli test_ocr test_pictures test_texts test_tokenize test_vad_command
+            test_quantised)
         pumice_script_test(${name} cli "${PUMICE_PYTHON}"
             "${PROJECT_SOURCE_DIR}/tests/cli/${name}.py"
             $<TARGET_FILE:pumice_cli> "${PROJECT_SOURCE_DIR}")
