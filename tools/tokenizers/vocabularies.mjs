@@ -6,6 +6,7 @@
 
 import fs from 'node:fs';
 import path from 'node:path';
+import { fileURLToPath } from 'node:url';
 
 const read = (...parts) => fs.readFileSync(path.join(...parts), 'utf8');
 
@@ -123,4 +124,6 @@ function main(modules, folder) {
     });
 }
 
-if (process.argv[1] === import.meta.filename) main(process.argv[2], process.argv[3]);
+// import.meta.filename is newer than the Node.js of Debian 12.
+const isProgram = fs.realpathSync(process.argv[1]) === fileURLToPath(import.meta.url);
+if (isProgram) main(process.argv[2], process.argv[3]);
