@@ -19,34 +19,40 @@ static bool fails_now(struct counting *counting)
     return call == counting->fail_at;
 }
 
-static void *counting_alloc(void *user, size_t bytes)
+/* A block begins with its size, and as much again for the alignment of what follows. */
+#define HEAD_BYTES (2 * sizeof(size_t))
+
+static void count(struct counting *counting, int64_t blocks, int64_t bytes)
 {
-    struct counting *counting = user;
-    if (fails_now(counting))
-        return NULL;
-    void *block = malloc(bytes);
-    if (block)
-        __atomic_add_fetch(&counting->held, 1, __ATOMIC_RELAXED);
-    return block;
+    __atomic_add_fetch(&counting->held, blocks, __ATOMIC_RELAXED);
+    __atomic_add_fetch(&counting->held_bytes, bytes, __ATOMIC_RELAXED);
 }
 
 static void *counting_realloc(void *user, void *block, size_t bytes)
 {
     struct counting *counting = user;
+    size_t *head = block ? (size_t *)block - 2 : NULL, old = head ? head[0] : 0;
     if (fails_now(counting))
         return NULL;
-    void *grown = realloc(block, bytes);
-    if (grown && !block)
-        __atomic_add_fetch(&counting->held, 1, __ATOMIC_RELAXED);
-    return grown;
+    head = realloc(head, HEAD_BYTES + bytes);
+    if (!head)
+        return NULL;
+    head[0] = bytes;
+    count(counting, block ? 0 : 1, (int64_t)bytes - (int64_t)old);
+    return head + 2;
+}
+
+static void *counting_alloc(void *user, size_t bytes)
+{
+    return counting_realloc(user, NULL, bytes);
 }
 
 static void counting_free(void *user, void *block)
 {
-    struct counting *counting = user;
-    if (block)
-        __atomic_sub_fetch(&counting->held, 1, __ATOMIC_RELAXED);
-    free(block);
+    size_t *head = block ? (size_t *)block - 2 : NULL;
+    if (head)
+        count(user, -1, -(int64_t)head[0]);
+    free(head);
 }
 
 pum_allocator counting_allocator(struct counting *counting)

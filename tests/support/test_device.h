@@ -13,6 +13,7 @@
 /* Counts host allocations; give it to a context. */
 struct counting {
     int64_t calls, held, fail_at; /* fail_at: the call (from 1) that fails; 0: none */
+    int64_t held_bytes;
 };
 pum_allocator counting_allocator(struct counting *counting);
 
