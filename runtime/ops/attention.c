@@ -25,7 +25,10 @@ pum_status attention_read(const struct graph_node *node, const struct shape *q,
                               .dim = q->dims[3],
                               .v_dim = v->dims[3],
                               .k_transposed = transposed,
-                              .causal = node_int(node, "causal", 0) != 0};
+                              .causal = node_int(node, "causal", 0) != 0,
+                              .hides = node_attr(node, "hidden") != NULL,
+                              .replaces = node_int(node, "mask_replaces", 0) != 0,
+                              .hidden = (double)node_float(node, "hidden", 0)};
     double scale = (double)node_float(node, "scale", 0);
     out->scale = scale != 0 ? scale : 1 / sqrt((double)(out->dim > 0 ? out->dim : 1));
     if (k->dims[0] != out->batch || v->dims[0] != out->batch || v->dims[1] != out->kv_heads ||
@@ -89,11 +92,17 @@ static double weigh_keys(const struct op_call *call, const struct attention *a, 
                                            : (head * a->kv_len + j) * a->dim + d;
             score += tensor_get_f64(q, q_at + d) * tensor_get_f64(k, k_at);
         }
-        score *= a->scale;
-        if (masked)
-            score += tensor_get_f64(&call->inputs[3], b * strides[0] + h * strides[1] +
-                                                          row * strides[2] + j * strides[3]);
-        if (a->causal && j > row + a->kv_len - a->q_len)
+        bool seen = !a->causal || j <= row + a->kv_len - a->q_len;
+        score = seen || !a->hides ? score * a->scale : a->hidden;
+        if (masked) {
+            double value = tensor_get_f64(&call->inputs[3], b * strides[0] + h * strides[1] +
+                                                                row * strides[2] + j * strides[3]);
+            if (!a->replaces)
+                score += value;
+            else if (value != 0)
+                score = value;
+        }
+        if (!seen && !a->hides)
             score = -INFINITY;
         weights[j] = score;
         if (score > most || isnan(score))

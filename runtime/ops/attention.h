@@ -13,7 +13,9 @@
 struct attention {
     int64_t batch, heads, kv_heads, q_len, kv_len, dim, v_dim;
     bool k_transposed, causal;
-    double scale;
+    bool hides;    /* with causal: a key that is not seen has the score `hidden`, not -inf */
+    bool replaces; /* the mask is not added: where it is not 0 it is the score */
+    double scale, hidden;
 };
 
 pum_status attention_read(const struct graph_node *node, const struct shape *q,

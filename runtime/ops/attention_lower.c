@@ -79,11 +79,14 @@ static struct push_attention push_of(const struct lower_call *call, const struct
                                   .k_key_stride = a->k_transposed ? 1 : (uint32_t)a->dim,
                                   .k_dim_stride = a->k_transposed ? (uint32_t)a->kv_len : 1,
                                   .mode = a->causal ? ATTENTION_CAUSAL : 0,
-                                  .scale = (float)a->scale};
+                                  .scale = (float)a->scale,
+                                  .hidden = (float)a->hidden};
+    if (a->causal && a->hides)
+        push.mode |= ATTENTION_HIDDEN;
     if (call->input_count > 3 && call->inputs[3].desc.dtype != PUM_DTYPE_NONE) {
         int64_t strides[4];
         attention_mask_strides(&call->inputs[3].desc.shape, strides);
-        push.mode |= ATTENTION_MASK;
+        push.mode |= ATTENTION_MASK | (a->replaces ? ATTENTION_REPLACE : 0);
         for (int32_t i = 0; i < 4; i++)
             push.mask_strides[i] = (uint32_t)strides[i];
     }

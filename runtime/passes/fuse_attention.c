@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT
  *
- * fuse_attention.c - MatMul, scale, mask, Softmax, MatMul become one Attention. Runs after
+ * fuse_attention.c - MatMul, scale, mask, Softmax, MatMul become one Attention. The mask is added,
+ * or it is a Where that puts a number in place of scores, GPT-2's triangle among these. Runs after
  * fuse_matmul (transposes are flags by then). Rank 4 [batch, heads, length, dim]; rank 3
  * [batch*heads, length, dim], as PyTorch's bmm gives it, is reshaped around. Tests:
- * tests/passes/test_fuse.c.
+ * tests/passes/test_fuse.c, test_fuse_exports.c.
  */
 #include "passes/match.h"
 #include "passes/passes.h"
@@ -12,6 +13,12 @@ struct attention_parts {
     int32_t q, k, v, mask;
     double scale;
     bool k_transposed; /* k is [.., dim, length] */
+    bool hides;        /* a constant triangle hides later keys, whose scores are `hidden` */
+    double hidden;
+    /* Where(mask, ..): the mask is a condition, `filling` takes the score's place where it is true,
+     * or where it is false. */
+    bool fills, fills_where_true;
+    int32_t filling;
 };
 
 /* Takes a scalar factor off a tensor: Mul or Div by a constant, with no other use. */
@@ -50,6 +57,54 @@ static bool match_scores(const struct match *match, int32_t scores, struct atten
     return true;
 }
 
+/* A condition [1.., queries, keys] that is known, and true (or only false: `seen`) for the keys
+ * that a causal query sees. */
+static bool is_triangle(const struct match *match, int32_t tensor, const struct shape *scores,
+                        bool seen)
+{
+    const struct graph_tensor *condition = &match->graph->tensors[tensor];
+    const struct shape *shape = &condition->desc.shape;
+    const uint8_t *flags = condition->data;
+    int64_t queries = scores->dims[scores->rank - 2], keys = scores->dims[scores->rank - 1];
+    if (!flags || shape->rank < 2 || shape->dims[shape->rank - 2] != queries ||
+        shape->dims[shape->rank - 1] != keys || shape_elements(shape) != queries * keys)
+        return false;
+    for (int64_t i = 0; i < queries * keys; i++) {
+        if ((flags[i] != 0) != ((i % keys <= i / keys + keys - queries) == seen))
+            return false;
+    }
+    return true;
+}
+
+/* Where(condition, scores, number) or the other way round. */
+static bool match_where(const struct match *match, int32_t scores, bool triangle_only,
+                        struct attention_parts *parts)
+{
+    const struct graph_node *where = match_producer(match, scores, OP_WHERE);
+    if (!where || match_uses(match, scores) != 1)
+        return false;
+    for (int32_t i = 1; i < 3; i++) {
+        double number;
+        int32_t kept = where->inputs[i], filling = where->inputs[3 - i];
+        const struct shape *shape = &match_desc(match, scores)->shape;
+        parts->scale = 1;
+        if (!match_scalar(match, filling, &number) ||
+            !shape_equal(shape, &match_desc(match, kept)->shape) ||
+            !match_scores(match, kept, parts))
+            continue;
+        parts->hides = is_triangle(match, where->inputs[0], shape, i == 1);
+        parts->hidden = number;
+        if (parts->hides)
+            return true;
+        parts->fills = true;
+        parts->fills_where_true = i == 2;
+        parts->filling = filling;
+        parts->mask = where->inputs[0];
+        return !triangle_only && number != 0;
+    }
+    return false;
+}
+
 static bool match_parts(const struct match *match, const struct graph_node *output,
                         struct attention_parts *parts)
 {
@@ -65,13 +120,14 @@ static bool match_parts(const struct match *match, const struct graph_node *outp
     int32_t scores = softmax->inputs[0];
     if (match_uses(match, scores) != 1)
         return false;
-    if (match_scores(match, scores, parts))
+    if (match_scores(match, scores, parts) || match_where(match, scores, false, parts))
         return true;
     const struct graph_node *add = match_producer(match, scores, OP_ADD);
     for (int32_t i = 0; add && i < 2; i++) {
-        parts->scale = 1;
-        parts->mask = add->inputs[1 - i];
-        if (match_scores(match, add->inputs[i], parts))
+        *parts = (struct attention_parts){
+            .v = output->inputs[1], .mask = add->inputs[1 - i], .scale = 1};
+        if (match_scores(match, add->inputs[i], parts) ||
+            match_where(match, add->inputs[i], true, parts))
             return true;
     }
     return false;
@@ -97,8 +153,29 @@ static bool shapes_fit(const struct match *match, const struct graph_node *outpu
         return true;
     const struct tensor_desc *mask = match_desc(match, parts->mask);
     struct shape scores = match_desc(match, output->inputs[0])->shape, both;
-    return mask->dtype == q->dtype && shape_broadcast(&scores, &mask->shape, &both) &&
-           shape_equal(&scores, &both);
+    return (mask->dtype == q->dtype || parts->fills) &&
+           shape_broadcast(&scores, &mask->shape, &both) && shape_equal(&scores, &both);
+}
+
+/* The condition of a Where as the mask that Attention wants: the filling, and 0 where the score
+ * stays. */
+static int32_t filling_mask(struct match *match, const struct attention_parts *parts)
+{
+    const struct tensor_desc desc = {match_desc(match, parts->q)->dtype,
+                                     match_desc(match, parts->mask)->shape};
+    const struct tensor_desc scalar = {desc.dtype, {0}};
+    const uint32_t none = 0; /* of two or four bytes */
+    int32_t zero =
+        graph_add_constant_copy(match->graph, "zero", &scalar, &none, pum_dtype_size(desc.dtype));
+    int32_t inputs[3] = {parts->mask, parts->fills_where_true ? parts->filling : zero,
+                         parts->fills_where_true ? zero : parts->filling};
+    struct shape chosen;
+    /* A filling of more axes would make the mask one of more axes. */
+    if (zero < 0 ||
+        !shape_broadcast(&desc.shape, &match_desc(match, parts->filling)->shape, &chosen))
+        return GRAPH_NONE;
+    const struct tensor_desc mask = {desc.dtype, chosen};
+    return match_insert(match, OP_WHERE, "attention", inputs, 3, NULL, 0, &mask);
 }
 
 /* A tensor seen under another shape. */
@@ -133,14 +210,21 @@ static pum_status fuse_attention(struct match *match, int32_t index)
     if (!match_parts(match, &graph->nodes[index], &parts) ||
         !shapes_fit(match, &graph->nodes[index], &parts))
         return PUM_OK;
+    if (parts.fills && (parts.mask = filling_mask(match, &parts)) < 0)
+        return PUM_E_MEMORY;
     int32_t inputs[4] = {parts.q, parts.k, parts.v, parts.mask};
     int32_t count = parts.mask >= 0 ? 4 : 3;
-    pum_attr attrs[2] = {
+    pum_attr attrs[5] = {
         {.name = "scale", .kind = PUM_ATTR_FLOAT, .f = (float)parts.scale},
         {.name = "k_transposed", .kind = PUM_ATTR_INT, .i = parts.k_transposed},
+        {.name = "mask_replaces", .kind = PUM_ATTR_INT, .i = parts.fills},
+        {.name = "causal", .kind = PUM_ATTR_INT, .i = 1},
+        {.name = "hidden", .kind = PUM_ATTR_FLOAT, .f = (float)parts.hidden},
     };
+    int32_t attr_count = parts.hides ? 5 : 3;
     if (match_desc(match, parts.q)->shape.rank == 4)
-        return match_rewrite(match, index, OP_ATTENTION, inputs, count, attrs, 2, "pattern");
+        return match_rewrite(match, index, OP_ATTENTION, inputs, count, attrs, attr_count,
+                             "pattern");
     for (int32_t i = 0; i < count; i++) {
         inputs[i] = with_head_axis(match, inputs[i]);
         if (inputs[i] < 0)
@@ -149,8 +233,8 @@ static pum_status fuse_attention(struct match *match, int32_t index)
     struct tensor_desc out = *match_desc(match, graph->nodes[index].outputs[0]);
     struct tensor_desc wide = out;
     wide.shape = (struct shape){4, {out.shape.dims[0], 1, out.shape.dims[1], out.shape.dims[2]}};
-    int32_t result =
-        match_insert(match, OP_ATTENTION, graph->nodes[index].name, inputs, count, attrs, 2, &wide);
+    int32_t result = match_insert(match, OP_ATTENTION, graph->nodes[index].name, inputs, count,
+                                  attrs, attr_count, &wide);
     struct tensor_desc list = {PUM_DTYPE_I64, shape_of(1, (int64_t[]){3})};
     int32_t dims =
         graph_add_constant_copy(graph, "shape", &list, out.shape.dims, 3 * sizeof(int64_t));

@@ -34,11 +34,15 @@ place place_of(uint group) {
                  group / p.row_blocks % p.v_blocks);
 }
 
-// Keys [0, keys_seen(row)) are seen by a query.
+// Keys [0, keys_seen(row)) are seen by a query, keys [0, keys_end(row)) count.
 uint keys_seen(uint row) {
     if ((p.mode & ATTENTION_CAUSAL) == 0)
         return p.kv_len;
     return uint(clamp(int(row + p.kv_len) - int(p.q_len) + 1, 0, int(p.kv_len)));
+}
+
+uint keys_end(uint row) {
+    return (p.mode & ATTENTION_HIDDEN) != 0 ? p.kv_len : keys_seen(row);
 }
 
 uint mask_row(uint head, uint row) {
@@ -48,9 +52,13 @@ uint mask_row(uint head, uint row) {
 
 // The score of a key from q k^T; row_mask as mask_row() gave it.
 float masked(float product, uint row_mask, uint key, uint seen) {
-    float score = product * p.scale;
-    if ((p.mode & ATTENTION_MASK) != 0)
-        score += float(mask[row_mask + min(key, p.kv_len - 1) * p.mask_strides[3]]);
-    return key < seen ? score : -MATH_INF;
+    bool hides = (p.mode & ATTENTION_HIDDEN) != 0;
+    float score = hides && key >= seen ? p.hidden : product * p.scale;
+    if ((p.mode & ATTENTION_MASK) != 0) {
+        float value = float(mask[row_mask + min(key, p.kv_len - 1) * p.mask_strides[3]]);
+        bool replaces = (p.mode & ATTENTION_REPLACE) != 0;
+        score = replaces ? (value != 0.0 ? value : score) : score + value;
+    }
+    return key < (hides ? p.kv_len : seen) ? score : -MATH_INF;
 }
 #endif

@@ -94,7 +94,7 @@ void main() {
     uint lane = gl_LocalInvocationID.x;
     uint row0 = at.row_block * WG_X, row = min(row0 + lane, p.q_len - 1);
     uint seen = keys_seen(row), row_mask = mask_row(at.head, row);
-    uint end = keys_seen(min(row0 + WG_X, p.q_len) - 1); // the same for all lanes
+    uint end = keys_end(min(row0 + WG_X, p.q_len) - 1); // the same for all lanes
     uint q_base = (at.head * p.q_len + row) * p.dim;
     uint kv_first = at.head / p.group * p.kv_len;
     uint k_base = kv_first * p.dim;

@@ -125,7 +125,7 @@ void main() {
     if (at.head >= p.heads)
         return;
     uint t = gl_LocalInvocationID.x, x = t % 16, r0 = t / 16 * ROWS_EACH;
-    uint end = keys_seen(min((at.row_block + 1) * ROWS, p.q_len) - 1);
+    uint end = keys_end(min((at.row_block + 1) * ROWS, p.q_len) - 1);
     float most = LOWEST, sum = 0.0;
     float mixed[ROWS_EACH * COLS_EACH];
     [[unroll]] for (uint i = 0; i < ROWS_EACH * COLS_EACH; i++)

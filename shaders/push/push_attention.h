@@ -10,6 +10,8 @@
 /* Bits of mode. */
 #define ATTENTION_CAUSAL 1 /* query i sees keys j <= i + kv_len - q_len */
 #define ATTENTION_MASK 2   /* there is a mask */
+#define ATTENTION_HIDDEN 4 /* with CAUSAL: keys not seen count, with the score `hidden` */
+#define ATTENTION_REPLACE 8 /* with MASK: where it is not 0 it is the score; it is never added */
 
 struct push_attention {
     push_uint heads;        /* of q, in all batches */
@@ -22,5 +24,6 @@ struct push_attention {
     push_uint row_blocks;   /* workgroups along q_len */
     push_uint v_blocks;     /* workgroups along v_dim */
     push_float scale;
+    push_float hidden;
 };
 #endif

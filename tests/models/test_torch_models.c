@@ -55,8 +55,7 @@ int main(int argc, char **argv)
     if (argc > 1)
         cmocka_set_test_filter(argv[1]);
     /* What cmocka_run_group_tests is a macro around, for an array whose length is counted. */
-    int failed =
-        _cmocka_run_group_tests("test_torch_models", tests, (size_t)count, NULL, NULL);
+    int failed = _cmocka_run_group_tests("test_torch_models", tests, (size_t)count, NULL, NULL);
     pum_device_destroy(&device);
     pum_context_destroy(&context);
     return failed;

@@ -152,8 +152,7 @@ void torch_give(const struct torch_model *model, int number, pum_session *sessio
 static void check_kind(const struct torch_model *model, int number, const pum_port_info *port,
                        const pum_tensor *got, const struct st_tensor *wanted)
 {
-    pum_dtype dtype =
-        model->half && wanted->dtype == PUM_DTYPE_F32 ? PUM_DTYPE_F16 : wanted->dtype;
+    pum_dtype dtype = model->half && wanted->dtype == PUM_DTYPE_F32 ? PUM_DTYPE_F16 : wanted->dtype;
     bool same = got->rank == wanted->rank && got->dtype == dtype;
     for (int32_t i = 0; same && i < got->rank; i++)
         same = got->dims[i] == wanted->dims[i];
@@ -161,8 +160,8 @@ static void check_kind(const struct torch_model *model, int number, const pum_po
         fail_msg("%s case %d: output '%s' is %s of rank %d, first size %lld; PyTorch's is %s of "
                  "rank %d, first size %lld",
                  model->name, number, port->name, pum_dtype_name(got->dtype), got->rank,
-                 (long long)(got->rank > 0 ? got->dims[0] : 1), pum_dtype_name(dtype),
-                 wanted->rank, (long long)(wanted->rank > 0 ? wanted->dims[0] : 1));
+                 (long long)(got->rank > 0 ? got->dims[0] : 1), pum_dtype_name(dtype), wanted->rank,
+                 (long long)(wanted->rank > 0 ? wanted->dims[0] : 1));
 }
 
 static double compare_floats(const struct torch_model *model, int number, const char *name,

@@ -53,8 +53,8 @@ static void equal_nodes_become_one(void **state)
     /* Through two levels, with constants of their own. */
     pum_value a = pum_op1(g, "Sin", leaky(g, pum_mul(g, x, pum_scalar_f32(g, 3)), 0.25f));
     pum_value b = pum_op1(g, "Sin", leaky(g, pum_mul(g, x, pum_scalar_f32(g, 3)), 0.25f));
-    pum_value y = pum_reduce_sum(g, pum_matmul(g, a, pum_transpose(g, b, 2, (int64_t[]){1, 0})), 1,
-                                 true);
+    pum_value y =
+        pum_reduce_sum(g, pum_matmul(g, a, pum_transpose(g, b, 2, (int64_t[]){1, 0})), 1, true);
     expect(pass_check(&g, y), OP_SIN, 1, 4);
 }
 
@@ -162,6 +162,76 @@ static void hard_swish_of_relu6(void **state)
     expect(pass_check(&g, pum_mul(g, x, gate)), OP_HARDSWISH, 1, 1);
 }
 
+/* --- Attention --- */
+
+/* q k^T / 2 of [1,2,QUERIES,4] and [1,2,KEYS,4]; v [1,2,KEYS,3] */
+enum { QUERIES = 5, KEYS = 7 };
+
+static pum_value scores_of(pum_graph *g, pum_value q)
+{
+    pum_value k = pum_input(g, "k", PUM_DTYPE_F32, 4, (int64_t[]){1, 2, KEYS, 4});
+    pum_value kt = pum_transpose(g, k, 4, (int64_t[]){0, 1, 3, 2});
+    return pum_div(g, pum_matmul(g, q, kt), pum_scalar_f32(g, 2));
+}
+
+static pum_value mixed(pum_graph *g, pum_value scores)
+{
+    pum_value v = pum_input(g, "v", PUM_DTYPE_F32, 4, (int64_t[]){1, 2, KEYS, 3});
+    return pum_matmul(g, pum_softmax(g, scores, -1), v);
+}
+
+/* True for the keys that causal queries see, one key more or less by `shift`. */
+static pum_value triangle(pum_graph *g, bool seen, int shift)
+{
+    uint8_t flags[QUERIES * KEYS];
+    for (int i = 0; i < QUERIES * KEYS; i++)
+        flags[i] = (i % KEYS <= i / KEYS + KEYS - QUERIES + shift) == seen;
+    return pum_constant_copy(g, "triangle", PUM_DTYPE_BOOL, 4, (int64_t[]){1, 1, QUERIES, KEYS},
+                             flags, sizeof flags);
+}
+
+static void attention_behind_a_triangle(void **state)
+{
+    (void)state;
+    for (int form = 0; form < 5; form++) {
+        pum_value q;
+        pum_graph *g = pass_graph(DIMS(1, 2, QUERIES, 4), &q);
+        pum_value scores = scores_of(g, q), number = pum_scalar_f32(g, form == 3 ? 0 : -1.5f);
+        bool seen = form != 1, off = form == 4;
+        pum_value which = triangle(g, seen, off ? 1 : 0);
+        scores = seen ? node(g, "Where", (pum_value[]){which, scores, number}, 3, NULL)
+                      : node(g, "Where", (pum_value[]){which, number, scores}, 3, NULL);
+        if (form == 2 || off)
+            scores = pum_add(g, scores, pass_weight(g, DIMS(1, 1, 1, KEYS), 4));
+        pum_graph *after = pass_check(&g, mixed(g, scores));
+        assert_int_equal(graph_eval_count(after, OP_ATTENTION), off ? 0 : 1);
+        assert_int_equal(graph_eval_count(after, -1) == 1, !off);
+        graph_release(&after);
+    }
+}
+
+static void attention_with_filled_scores(void **state)
+{
+    (void)state;
+    for (int form = 0; form < 5; form++) {
+        pum_value q;
+        pum_graph *g = pass_graph(DIMS(1, 2, QUERIES, 4), &q);
+        pum_value scores = scores_of(g, q);
+        const int64_t dims[4] = {1, form == 2 ? 2 : 1, 1, KEYS};
+        pum_value m = pum_input(g, "m", PUM_DTYPE_F32, 4, dims);
+        pum_value which = pum_op2(g, "Greater", m, pum_scalar_f32(g, 0));
+        pum_value number = pum_scalar_f32(g, form == 3 ? 0 : form == 1 ? -1e9f : 0.5f);
+        bool fills_true = form != 4;
+        scores = fills_true ? node(g, "Where", (pum_value[]){which, number, scores}, 3, NULL)
+                            : node(g, "Where", (pum_value[]){which, scores, number}, 3, NULL);
+        pum_graph *after = pass_check(&g, mixed(g, scores));
+        bool fits = form != 3; /* 0 is what stands for "stays" */
+        assert_int_equal(graph_eval_count(after, OP_ATTENTION), fits ? 1 : 0);
+        assert_int_equal(graph_eval_count(after, OP_SOFTMAX), fits ? 0 : 1);
+        graph_release(&after);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -172,6 +242,8 @@ int main(void)
         cmocka_unit_test(softmax_of_rows),
         cmocka_unit_test(rms_norm_by_one_over_the_root),
         cmocka_unit_test(hard_swish_of_relu6),
+        cmocka_unit_test(attention_behind_a_triangle),
+        cmocka_unit_test(attention_with_filled_scores),
     };
     return cmocka_run_group_tests(tests, pass_setup, pass_teardown);
 }
