@@ -150,15 +150,16 @@ static pum_status check_stores(const struct lower_call *call)
     return PUM_OK;
 }
 
-static pum_status lower_on_device(struct node_sink *sink, const struct graph_node *node,
-                                  struct lower_value *values, const struct base_caps *caps)
+static pum_status lower_on_device(const struct plan *plan, struct lower_sink *sink,
+                                  const struct graph_node *node, struct lower_value *values,
+                                  const struct base_caps *caps)
 {
     int32_t inputs = node->input_count - node->chain_inputs;
     for (int32_t i = 0; i < node->input_count; i++)
-        values[i] = value_of_tensor(sink->plan, node->inputs[i]);
+        values[i] = value_of_tensor(plan, node->inputs[i]);
     for (int32_t i = 0; i < node->output_count; i++)
-        values[node->input_count + i] = value_of_tensor(sink->plan, node->outputs[i]);
-    struct lower_call call = {.context = sink->plan->context,
+        values[node->input_count + i] = value_of_tensor(plan, node->outputs[i]);
+    struct lower_call call = {.context = plan->context,
                               .caps = caps,
                               .node = node,
                               .input_count = inputs,
@@ -167,7 +168,7 @@ static pum_status lower_on_device(struct node_sink *sink, const struct graph_nod
                               .outputs = values + node->input_count,
                               .chain = node->chain,
                               .chain_inputs = values + inputs,
-                              .sink = &sink->sink};
+                              .sink = sink};
     if (!op_rows[node->op].lowering->function)
         return pum_fail(PUM_E_UNSUPPORTED, "%s has no kernel", op_rows[node->op].name);
     PUM_TRY(check_stores(&call));
@@ -189,10 +190,11 @@ static void roll_back(struct plan *plan, const struct graph_node *node, int32_t 
     }
 }
 
-static void make_host_step(struct plan *plan, struct plan_step *step, const struct graph_node *node)
+static void make_host_step(struct plan *plan, struct plan_step *step, const struct graph_node *node,
+                           const char *why)
 {
     step->kind = PLAN_STEP_HOST;
-    step->why = base_arena_strdup(&plan->arena, pum_last_error());
+    step->why = base_arena_strdup(&plan->arena, why);
     if (!step->why)
         step->why = "";
     plan->host_step_count++;
@@ -206,8 +208,8 @@ static void make_host_step(struct plan *plan, struct plan_step *step, const stru
     }
 }
 
-static pum_status lower_node(struct node_sink *sink, int32_t index, struct lower_value *values,
-                             const struct base_caps *caps)
+static pum_status lower_node(struct node_sink *sink, int32_t index, bool on_host,
+                             struct lower_value *values, const struct base_caps *caps)
 {
     struct plan *plan = sink->plan;
     const struct graph_node *node = &plan->graph->nodes[index];
@@ -215,10 +217,15 @@ static pum_status lower_node(struct node_sink *sink, int32_t index, struct lower
     int32_t dispatches = plan->dispatch_count, value_count = plan->value_count;
     sink->step = plan->step_count;
     *step = (struct plan_step){.node = index, .first_dispatch = dispatches};
-    pum_status status = lower_on_device(sink, node, values, caps);
+    pum_status status;
+    if (on_host)
+        status = pum_fail(PUM_E_UNSUPPORTED, "a few integers that follow from the inputs: made "
+                                             "before the device begins");
+    else
+        status = lower_on_device(plan, &sink->sink, node, values, caps);
     if (status == PUM_E_UNSUPPORTED) {
         roll_back(plan, node, dispatches, value_count);
-        make_host_step(plan, step, node);
+        make_host_step(plan, step, node, pum_last_error());
     } else if (status != PUM_OK) {
         return pum_fail_prefix(status, "node '%s' (%s)", node->name, op_rows[node->op].name);
     }
@@ -228,6 +235,76 @@ static pum_status lower_node(struct node_sink *sink, int32_t index, struct lower
             plan->values[node->outputs[i]].producer = plan->step_count;
     }
     plan->step_count++;
+    return PUM_OK;
+}
+
+/* --- Small integers (early.c) --- */
+
+/* A sink that forgets: to see whether a node has kernels. */
+static pum_status forget_emit(struct lower_sink *sink, const struct lower_dispatch *dispatch)
+{
+    (void)sink;
+    (void)dispatch;
+    return PUM_OK;
+}
+
+static pum_status forget_scratch(struct lower_sink *sink, uint64_t bytes, int32_t *out_value)
+{
+    (void)sink;
+    (void)bytes;
+    *out_value = 0;
+    return PUM_OK;
+}
+
+static pum_status forget_pack(struct lower_sink *sink, const struct lower_value *source,
+                              const char *key, uint64_t bytes,
+                              pum_status (*pack)(void *user, const struct host_tensor *source,
+                                                 void *out),
+                              void *user, int32_t *out_value)
+{
+    (void)source;
+    (void)key;
+    (void)pack;
+    (void)user;
+    return forget_scratch(sink, bytes, out_value);
+}
+
+static pum_status forget_alias(struct lower_sink *sink, int32_t output_value, int32_t input_value,
+                               uint64_t offset)
+{
+    (void)sink;
+    (void)output_value;
+    (void)input_value;
+    (void)offset;
+    return PUM_OK;
+}
+
+static void forget_in_place(struct lower_sink *sink, int32_t output_value, int32_t input_value)
+{
+    (void)sink;
+    (void)output_value;
+    (void)input_value;
+}
+
+/* Marks the nodes that are made on the host before everything else: none if the device can do all
+ * that could be. */
+static pum_status choose_early(const struct plan *plan, bool *early, struct lower_value *values,
+                               const struct base_caps *caps)
+{
+    struct lower_sink forget = {forget_emit, forget_scratch, forget_pack, forget_alias,
+                                forget_in_place};
+    const struct pum_graph *graph = plan->graph;
+    plan_mark_early(plan, early);
+    for (int32_t i = 0; i < graph->node_count; i++) {
+        if (!early[i])
+            continue;
+        pum_status status = lower_on_device(plan, &forget, &graph->nodes[i], values, caps);
+        if (status == PUM_E_UNSUPPORTED)
+            return PUM_OK;
+        PUM_TRY(status);
+    }
+    for (int32_t i = 0; i < graph->node_count; i++)
+        early[i] = false;
     return PUM_OK;
 }
 
@@ -261,15 +338,22 @@ pum_status plan_lower_nodes(struct plan *plan, const struct base_caps *caps,
     plan->steps =
         base_arena_alloc(&plan->arena, (size_t)plan->graph->node_count + 1, sizeof *plan->steps);
     struct lower_value *values = base_arena_alloc(&plan->arena, (size_t)most + 1, sizeof *values);
-    if (!plan->steps || !values)
+    bool *early =
+        base_arena_alloc(&plan->arena, (size_t)plan->graph->node_count + 1, sizeof *early);
+    if (!plan->steps || !values || !early)
         return PUM_E_MEMORY;
+    PUM_TRY(choose_early(plan, early, values, caps));
     struct node_sink sink = {
         .sink = {sink_emit, sink_scratch, sink_pack, sink_alias, sink_in_place},
         .plan = plan,
         .cache = cache};
     for (int32_t i = 0; i < plan->graph->node_count; i++) {
-        if (plan->graph->nodes[i].op >= 0)
-            PUM_TRY(lower_node(&sink, i, values, caps));
+        if (early[i])
+            PUM_TRY(lower_node(&sink, i, true, values, caps));
+    }
+    for (int32_t i = 0; i < plan->graph->node_count; i++) {
+        if (plan->graph->nodes[i].op >= 0 && !early[i])
+            PUM_TRY(lower_node(&sink, i, false, values, caps));
     }
     return PUM_OK;
 }

@@ -120,6 +120,8 @@ pum_status plan_mark_barriers(struct plan *plan);
 /* Splits steps into segments with what crosses between host and device (segment.c). */
 pum_status plan_make_segments(struct plan *plan);
 /* Lowers node by node into dispatches and host steps (lower_nodes.c). */
+/* By node: whether it makes small integers out of the inputs alone (early.c). */
+void plan_mark_early(const struct plan *plan, bool *early);
 pum_status plan_lower_nodes(struct plan *plan, const struct base_caps *caps,
                             const struct plan_cache_view *cache);
 

@@ -172,6 +172,40 @@ static void a_plan_may_be_all_on_the_host(void **state)
     plan_destroy(&plan);
 }
 
+/* softmax(x), gathered by n - 1 (host: int64) where n is an input; then all of the few integers are
+ * made first, also what the device could do, and nothing waits in the middle. With no such step the
+ * device does it all. */
+static void few_integers_are_made_before_the_device_begins(void **state)
+{
+    (void)state;
+    for (int form = 0; form < 3; form++) {
+        const int64_t count = form == 2 ? 2000 : 3; /* too many are no few */
+        struct plan *plan;
+        pum_value x;
+        pum_graph *g = begin(&x);
+        pum_value n = pum_input(g, "n", PUM_DTYPE_I64, 1, &count);
+        x = softmax_of(g, x);
+        pum_value place = pum_op1(g, "Not", pum_op2(g, "Equal", n, pum_scalar_i64(g, 0)));
+        place = pum_cast(g, place, PUM_DTYPE_I64);
+        if (form != 1)
+            place = pum_sub(g, place, pum_scalar_i64(g, 1));
+        pum_output(g, "y", softmax_of(g, pum_gather(g, x, 0, place)));
+        must(pum_graph_finish(g));
+        struct tensor_desc descs[2] = {{PUM_DTYPE_F32, {2, {10, 64}}},
+                                       {PUM_DTYPE_I64, {1, {count}}}};
+        must(plan_create(g, &caps, descs, NULL, NULL, &plan, NULL));
+        pum_graph_destroy(&g);
+        check_memory(plan);
+        const int32_t host_steps[3] = {4, 0, 1};
+        assert_int_equal(plan->host_step_count, host_steps[form]);
+        assert_int_equal(plan->segment_count, form == 1 ? 1 : 2);
+        assert_int_equal(plan->segments[0].dispatch_count == 0, form == 0);
+        if (form == 0)
+            assert_int_equal(plan->segments[0].download_count, 0);
+        plan_destroy(&plan);
+    }
+}
+
 static void wrong_shapes_are_refused(void **state)
 {
     (void)state;
@@ -199,6 +233,7 @@ int main(void)
         cmocka_unit_test(independent_steps_need_no_barrier),
         cmocka_unit_test(host_steps_cut_segments),
         cmocka_unit_test(a_plan_may_be_all_on_the_host),
+        cmocka_unit_test(few_integers_are_made_before_the_device_begins),
         cmocka_unit_test(wrong_shapes_are_refused),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
