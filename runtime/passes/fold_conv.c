@@ -2,6 +2,7 @@
  *
  * fold_conv.c - what scales or shifts a convolution's channels by constants becomes part of its
  * weights and bias: BatchNormalization, and Mul, Div, Add, Sub by a scalar or a [C,1,1] constant.
+ * A Gemm's columns are channels, too.
  * Runs once a session, before shapes are known: the weight's rank gives the output's. Only float32
  * (rounding scaled half weights would cost precision). Tests: tests/passes/test_fuse.c.
  */
@@ -28,7 +29,25 @@ static double constant_at(const struct match *match, int32_t tensor, int64_t ind
     return ((const float *)match->graph->tensors[tensor].data)[index];
 }
 
-/* Output channels of a Conv or ConvTranspose with a usable constant weight and bias, else 0. */
+/* Columns of a Gemm's result, 0 unless it is x W + b with b for each column. */
+static int64_t gemm_channels(const struct match *match, const struct graph_node *gemm)
+{
+    const struct shape *weight = &match_desc(match, gemm->inputs[1])->shape;
+    if (weight->rank != 2 || node_float(gemm, "alpha", 1) != 1 || node_float(gemm, "beta", 1) != 1)
+        return 0;
+    int64_t columns = weight->dims[node_int(gemm, "transB", 0) ? 0 : 1];
+    int32_t bias = gemm->input_count > 2 ? gemm->inputs[2] : GRAPH_NONE;
+    if (bias >= 0) {
+        const struct shape *shape = &match_desc(match, bias)->shape;
+        if (shape->rank < 1 || shape->dims[shape->rank - 1] != columns ||
+            shape_elements(shape) != columns)
+            return 0;
+    }
+    return columns;
+}
+
+/* Output channels of a Gemm, a Conv or ConvTranspose with a usable constant weight and bias, else
+ * 0. */
 static int64_t conv_channels(const struct match *match, const struct graph_node *conv)
 {
     if (!is_f32_constant(match, conv->inputs[1]))
@@ -37,6 +56,8 @@ static int64_t conv_channels(const struct match *match, const struct graph_node 
         return 0;
     const struct shape *weight = &match_desc(match, conv->inputs[1])->shape;
     int64_t groups = node_int(conv, "group", 1);
+    if (conv->op == OP_GEMM)
+        return gemm_channels(match, conv);
     if (weight->rank < 3 || groups < 1)
         return 0;
     int64_t channels = weight->dims[0];
@@ -143,6 +164,8 @@ static int32_t scaled_weight(struct match *match, const struct graph_node *conv,
     for (int64_t r = 0; r < rows; r++) {
         for (int64_t k = 0; k < columns; k++) {
             int64_t channel = conv->op == OP_CONV ? r : (r / (rows / groups)) * columns + k;
+            if (conv->op == OP_GEMM)
+                channel = node_int(conv, "transB", 0) ? r : k;
             double scale = affine->scale[channel];
             for (int64_t i = 0; i < inner; i++) {
                 int64_t at = (r * columns + k) * inner + i;
@@ -198,7 +221,9 @@ static int32_t conv_before(const struct match *match, const struct graph_node *n
     for (int32_t i = 0; i < node->input_count && i < 2; i++) {
         int32_t tensor = node->inputs[i];
         const struct graph_node *producer = match_producer(match, tensor, -1);
-        if (producer && (producer->op == OP_CONV || producer->op == OP_CONVTRANSPOSE) &&
+        if (producer &&
+            (producer->op == OP_CONV || producer->op == OP_CONVTRANSPOSE ||
+             producer->op == OP_GEMM) &&
             match_uses(match, tensor) == 1)
             return match->graph->tensors[tensor].producer;
     }

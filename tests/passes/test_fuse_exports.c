@@ -162,6 +162,56 @@ static void hard_swish_of_relu6(void **state)
     expect(pass_check(&g, pum_mul(g, x, gate)), OP_HARDSWISH, 1, 1);
 }
 
+/* --- Gemm --- */
+
+static void batch_norm_goes_into_gemm(void **state)
+{
+    (void)state;
+    for (int form = 0; form < 4; form++) {
+        pum_value x;
+        pum_graph *g = pass_graph(DIMS(5, 3), &x);
+        bool turned = form != 1;
+        pum_value inputs[3] = {
+            x, turned ? pass_weight(g, DIMS(4, 3), 1) : pass_weight(g, DIMS(3, 4), 1),
+            form == 2 ? PUM_NO_VALUE : pass_weight(g, DIMS(4), 2)};
+        const pum_attr attrs[2] = {
+            {.name = "transB", .kind = PUM_ATTR_INT, .i = turned},
+            {.name = "alpha", .kind = PUM_ATTR_FLOAT, .f = form == 3 ? 0.5f : 1}};
+        pum_value y;
+        assert_int_equal(pum_node(g,
+                                  &(pum_node_params){.op = "Gemm",
+                                                     .inputs = inputs,
+                                                     .input_count = 3,
+                                                     .attrs = attrs,
+                                                     .attr_count = 2},
+                                  &y),
+                         PUM_OK);
+        pum_value norm[5] = {y, pass_weight(g, DIMS(4), 3), pass_weight(g, DIMS(4), 4),
+                             pass_weight(g, DIMS(4), 5),
+                             pum_op1(g, "Abs", pass_weight(g, DIMS(4), 6))};
+        y = pum_relu(g, node(g, "BatchNormalization", norm, 5, NULL));
+        pum_graph *after = pass_check(&g, y);
+        assert_int_equal(graph_eval_count(after, OP_BATCHNORMALIZATION), form == 3 ? 1 : 0);
+        assert_int_equal(graph_eval_count(after, OP_GEMM), 1);
+        graph_release(&after);
+    }
+}
+
+/* A row's own numbers are not a channel's. */
+static void what_differs_by_row_stays_out_of_gemm(void **state)
+{
+    (void)state;
+    pum_value x;
+    pum_graph *g = pass_graph(DIMS(4, 3), &x);
+    pum_value inputs[2] = {x, pass_weight(g, DIMS(3, 4), 1)};
+    pum_value y = node(g, "Gemm", inputs, 2, NULL);
+    y = pum_mul(g, y, pass_weight(g, DIMS(4, 1), 2));
+    y = node(g, "Softmax", &y, 1, NULL);
+    pum_graph *after = pass_check(&g, y);
+    assert_int_equal(graph_eval_count(after, OP_GEMM), 1);
+    graph_release(&after);
+}
+
 /* --- Attention --- */
 
 /* q k^T / 2 of [1,2,QUERIES,4] and [1,2,KEYS,4]; v [1,2,KEYS,3] */
@@ -242,6 +292,8 @@ int main(void)
         cmocka_unit_test(softmax_of_rows),
         cmocka_unit_test(rms_norm_by_one_over_the_root),
         cmocka_unit_test(hard_swish_of_relu6),
+        cmocka_unit_test(batch_norm_goes_into_gemm),
+        cmocka_unit_test(what_differs_by_row_stays_out_of_gemm),
         cmocka_unit_test(attention_behind_a_triangle),
         cmocka_unit_test(attention_with_filled_scores),
     };
