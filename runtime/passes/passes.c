@@ -101,6 +101,7 @@ pum_status passes_bind(struct pum_graph *graph, const struct tensor_desc *inputs
     PUM_TRY(pass_drop_identities(graph));
     PUM_TRY(pass_fuse_gates(graph));
     PUM_TRY(pass_fuse_norms(graph));
+    PUM_TRY(pass_fuse_group_norms(graph));
     PUM_TRY(pass_fuse_matmul(graph));
     PUM_TRY(pass_fuse_attention(graph));
     PUM_TRY(pass_merge_equal(graph)); /* the masks that it made, one a layer */

@@ -59,6 +59,8 @@ pum_status pass_square_powers(struct pum_graph *graph);
 pum_status pass_fuse_gates(struct pum_graph *graph);
 /* Layer norm, RMS norm and softmax written out. */
 pum_status pass_fuse_norms(struct pum_graph *graph);
+/* Group norm written as InstanceNormalization of reshaped channels. */
+pum_status pass_fuse_group_norms(struct pum_graph *graph);
 /* Transposes of the last two axes into MatMul's flags, Add of a row vector into its bias. */
 pum_status pass_fuse_matmul(struct pum_graph *graph);
 /* softmax(q k^T scale + mask) v. */

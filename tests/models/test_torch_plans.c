@@ -41,7 +41,7 @@ static const struct expected rows[] = {
     {"vit", 30, {{"Attention", 2}, {"LayerNormalization", 5}, {"Softmax", 0}}},
     {"swin", 73, {{"Attention", 2}, {"LayerNormalization", 9}}},
     {"conformer", 84, {{"LayerNormalization", 10}, {"BatchNormalization", 0}}},
-    {"unet", 69, {{"Attention", 1}, {"Softmax", 0}, {"Sigmoid", 0}}},
+    {"unet", 57, {{"Attention", 1}, {"GroupNormalization", 12}, {"Sigmoid", 0}}},
     {"resnet18", 23, {{"BatchNormalization", 0}, {"Relu", 0}, {"Add", 0}}},
     {"alexnet", 12, {{"Relu", 0}}},
     {"squeezenet", 36, {{"Relu", 0}}},

@@ -162,6 +162,35 @@ static void hard_swish_of_relu6(void **state)
     expect(pass_check(&g, pum_mul(g, x, gate)), OP_HARDSWISH, 1, 1);
 }
 
+/* x of [2,6,3,4] in 3 groups. Form 0: scale and bias; 1: neither; 2: bias alone; 3: bias that is
+ * no channel's; 4: the norm has a scale of its own. */
+static void group_norm_forms(void **state)
+{
+    (void)state;
+    for (int form = 0; form < 5; form++) {
+        pum_value x;
+        pum_graph *g = pass_graph(DIMS(2, 6, 3, 4), &x);
+        const float ones[3] = {1, 1, form == 4 ? 2 : 1}, zeros[3] = {0};
+        pum_value inputs[3] = {
+            pum_reshape(g, x, 3, (int64_t[]){0, 3, -1}),
+            pum_constant_copy(g, "ones", PUM_DTYPE_F32, 1, (int64_t[]){3}, ones, sizeof ones),
+            pum_constant_copy(g, "zeros", PUM_DTYPE_F32, 1, (int64_t[]){3}, zeros, sizeof zeros)};
+        pum_value y = node(g, "InstanceNormalization", inputs, 3, NULL);
+        y = pum_op2(g, "Reshape", y, pum_shape_of(g, x));
+        if (form == 0)
+            y = pum_mul(g, y, pass_weight(g, DIMS(6, 1, 1), 1));
+        if (form == 0 || form == 2)
+            y = pum_add(g, pass_weight(g, DIMS(1, 6, 1, 1), 2), y);
+        if (form == 3)
+            y = pum_add(g, y, pass_weight(g, DIMS(3, 4), 2));
+        pum_graph *after = pass_check(&g, y);
+        assert_int_equal(graph_eval_count(after, OP_GROUPNORMALIZATION), form == 4 ? 0 : 1);
+        if (form < 3)
+            assert_int_equal(graph_eval_count(after, -1), 1);
+        graph_release(&after);
+    }
+}
+
 /* --- Gemm --- */
 
 static void batch_norm_goes_into_gemm(void **state)
@@ -292,6 +321,7 @@ int main(void)
         cmocka_unit_test(softmax_of_rows),
         cmocka_unit_test(rms_norm_by_one_over_the_root),
         cmocka_unit_test(hard_swish_of_relu6),
+        cmocka_unit_test(group_norm_forms),
         cmocka_unit_test(batch_norm_goes_into_gemm),
         cmocka_unit_test(what_differs_by_row_stays_out_of_gemm),
         cmocka_unit_test(attention_behind_a_triangle),
