@@ -157,6 +157,31 @@ static bool shapes_fit(const struct match *match, const struct graph_node *outpu
            shape_broadcast(&scores, &mask->shape, &both) && shape_equal(&scores, &both);
 }
 
+/* Heads that several of q's share, repeated for each: [b, heads, l, d] -> [b, heads, 1, l, d] ->
+ * [b, heads, n, l, d] -> [b, heads * n, l, d]. The tensor before it, or GRAPH_NONE. */
+static int32_t without_repeat(const struct match *match, int32_t tensor)
+{
+    const struct graph_node *join = match_producer(match, tensor, OP_RESHAPE);
+    const struct graph_node *expand =
+        join ? match_producer(match, join->inputs[0], OP_EXPAND) : NULL;
+    const struct graph_node *apart = expand ? match_producer(match, expand->inputs[0], -1) : NULL;
+    if (!apart || (apart->op != OP_UNSQUEEZE && apart->op != OP_RESHAPE))
+        return GRAPH_NONE;
+    const struct shape *one = &match_desc(match, apart->inputs[0])->shape;
+    const struct shape *many = &match_desc(match, join->inputs[0])->shape;
+    const struct shape *all = &match_desc(match, tensor)->shape;
+    if (one->rank != 4 || many->rank != 5 || all->rank != 4)
+        return GRAPH_NONE;
+    const struct shape single = {5, {one->dims[0], one->dims[1], 1, one->dims[2], one->dims[3]}};
+    const struct shape repeated = {
+        5, {one->dims[0], one->dims[1], many->dims[2], one->dims[2], one->dims[3]}};
+    if (!shape_equal(&match_desc(match, expand->inputs[0])->shape, &single) ||
+        !shape_equal(many, &repeated) || all->dims[0] != one->dims[0] ||
+        all->dims[1] != one->dims[1] * many->dims[2] || all->dims[2] != one->dims[2])
+        return GRAPH_NONE;
+    return apart->inputs[0];
+}
+
 /* The condition of a Where as the mask that Attention wants: the filling, and 0 where the score
  * stays. */
 static int32_t filling_mask(struct match *match, const struct attention_parts *parts)
@@ -210,6 +235,12 @@ static pum_status fuse_attention(struct match *match, int32_t index)
     if (!match_parts(match, &graph->nodes[index], &parts) ||
         !shapes_fit(match, &graph->nodes[index], &parts))
         return PUM_OK;
+    int32_t k = without_repeat(match, parts.k), v = without_repeat(match, parts.v);
+    if (k >= 0 && v >= 0 &&
+        match_desc(match, k)->shape.dims[1] == match_desc(match, v)->shape.dims[1]) {
+        parts.k = k;
+        parts.v = v;
+    }
     if (parts.fills && (parts.mask = filling_mask(match, &parts)) < 0)
         return PUM_E_MEMORY;
     int32_t inputs[4] = {parts.q, parts.k, parts.v, parts.mask};

@@ -311,6 +311,34 @@ static void attention_with_filled_scores(void **state)
     }
 }
 
+/* [1, heads, l, d] -> [1, heads * n, l, d], each head n times. */
+static pum_value repeat(pum_graph *g, pum_value x, int64_t heads, int64_t n, int64_t l, int64_t d)
+{
+    x = pum_unsqueeze(g, x, 1, (int64_t[]){2});
+    x = pum_expand(g, x, pum_ints(g, 5, (int64_t[]){1, heads, n, l, d}));
+    return pum_reshape(g, x, 4, (int64_t[]){1, heads * n, l, d});
+}
+
+static void attention_with_shared_heads(void **state)
+{
+    (void)state;
+    for (int form = 0; form < 2; form++) {
+        pum_value q;
+        pum_graph *g = pass_graph(DIMS(1, 6, QUERIES, 4), &q);
+        const int64_t k_heads = 2, v_heads = form == 0 ? 2 : 3;
+        pum_value k = pum_input(g, "k", PUM_DTYPE_F32, 4, (int64_t[]){1, k_heads, KEYS, 4});
+        pum_value v = pum_input(g, "v", PUM_DTYPE_F32, 4, (int64_t[]){1, v_heads, KEYS, 3});
+        k = repeat(g, k, k_heads, 6 / k_heads, KEYS, 4);
+        v = repeat(g, v, v_heads, 6 / v_heads, KEYS, 3);
+        pum_value kt = pum_transpose(g, k, 4, (int64_t[]){0, 1, 3, 2});
+        pum_value scores = pum_div(g, pum_matmul(g, q, kt), pum_scalar_f32(g, 2));
+        pum_graph *after = pass_check(&g, pum_matmul(g, pum_softmax(g, scores, -1), v));
+        assert_int_equal(graph_eval_count(after, OP_ATTENTION), 1);
+        assert_int_equal(graph_eval_count(after, OP_EXPAND), form == 0 ? 0 : 2);
+        graph_release(&after);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -326,6 +354,7 @@ int main(void)
         cmocka_unit_test(what_differs_by_row_stays_out_of_gemm),
         cmocka_unit_test(attention_behind_a_triangle),
         cmocka_unit_test(attention_with_filled_scores),
+        cmocka_unit_test(attention_with_shared_heads),
     };
     return cmocka_run_group_tests(tests, pass_setup, pass_teardown);
 }
