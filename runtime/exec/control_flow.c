@@ -342,30 +342,6 @@ static pum_status scan_prepare(struct scan *scan, struct exec_program *body)
     return PUM_OK;
 }
 
-/* Slice `at` along `axis`, without that axis. */
-static pum_status slice(pum_context *context, const struct host_tensor *from, int32_t axis,
-                        int64_t at, struct exec_value *out)
-{
-    struct tensor_desc desc = from->desc;
-    const struct shape *shape = &from->desc.shape;
-    int64_t outer = shape_product(shape, 0, axis);
-    int64_t inner = shape_product(shape, axis + 1, shape->rank);
-    size_t row = (size_t)inner * pum_dtype_size(desc.dtype);
-    for (int32_t i = axis; i + 1 < shape->rank; i++)
-        desc.shape.dims[i] = shape->dims[i + 1];
-    desc.shape.rank--;
-    struct exec_tensor *tensor = exec_tensor_new(context, &desc);
-    for (int64_t o = 0; tensor && row > 0 && o < outer; o++)
-        memcpy((char *)tensor->host.data + (size_t)o * row,
-               (const char *)from->data + (size_t)(o * shape->dims[axis] + at) * row, row);
-    if (tensor && desc.dtype == PUM_DTYPE_STRING) { /* the strings are the source's */
-        struct exec_tensor *own = exec_tensor_copy(context, &tensor->host);
-        exec_tensor_drop(context, &tensor);
-        tensor = own;
-    }
-    return exec_value_set_tensor(context, out, tensor);
-}
-
 static pum_status scan_turn(struct scan *scan, int64_t iteration)
 {
     struct turn *turn = &scan->turn;
@@ -375,9 +351,9 @@ static pum_status scan_turn(struct scan *scan, int64_t iteration)
         PUM_TRY(program_tensor(scan->program, scan->node, scan->states + i, &tensor));
         PUM_TRY(scan_axis(scan, i, tensor, &axis));
         bool backwards = list_at(scan->node, "scan_input_directions", i) != 0;
-        PUM_TRY(slice(turn->context, tensor, axis,
-                      backwards ? scan->length - 1 - iteration : iteration,
-                      &turn->in[scan->states + i]));
+        int64_t at = backwards ? scan->length - 1 - iteration : iteration;
+        PUM_TRY(exec_value_set_tensor(turn->context, &turn->in[scan->states + i],
+                                      program_slice(turn->context, tensor, axis, at, 1, true)));
     }
     PUM_TRY(turn_run(turn));
     for (int32_t i = 0; i < scan->states; i++)

@@ -57,7 +57,7 @@ bool program_is_needed(const struct pum_graph *graph)
     return false;
 }
 
-static bool is_cut(const struct exec_program *program, int32_t node, int32_t input)
+bool program_is_cut(const struct exec_program *program, int32_t node, int32_t input)
 {
     for (int32_t i = 0; i < program->cut_count; i++) {
         if (program->cuts[i].node == node && program->cuts[i].input == input)
@@ -81,7 +81,7 @@ static void set_levels(struct partition *p)
                 continue;
             int32_t needed = p->tensor_level[node->inputs[i]];
             bool from_island = tensor->producer >= 0 && !p->program->is_step[tensor->producer];
-            if (from_island && is_cut(p->program, n, i))
+            if (from_island && program_is_cut(p->program, n, i))
                 needed++;
             if (needed > level)
                 level = needed;

@@ -119,15 +119,6 @@ static int32_t needy_node(const struct exec_program *program, const struct graph
     return program->graph->tensors[need->tensor].producer;
 }
 
-static bool has_cut(const struct exec_program *program, int32_t node, int32_t input)
-{
-    for (int32_t i = 0; i < program->cut_count; i++) {
-        if (program->cuts[i].node == node && program->cuts[i].input == input)
-            return true;
-    }
-    return false;
-}
-
 /* A plan needs a value: cut before the node if an island makes it, else the node becomes a step. */
 static pum_status meet_need(struct exec_program *program, const struct graph_need *need)
 {
@@ -138,7 +129,7 @@ static pum_status meet_need(struct exec_program *program, const struct graph_nee
     int32_t producer = GRAPH_NONE;
     if (need->input >= 0 && need->input < node->input_count && node->inputs[need->input] >= 0)
         producer = program->graph->tensors[node->inputs[need->input]].producer;
-    if (producer < 0 || program->is_step[producer] || has_cut(program, index, need->input)) {
+    if (producer < 0 || program->is_step[producer] || program_is_cut(program, index, need->input)) {
         if (program->is_step[index])
             return PUM_E_UNSUPPORTED;
         program->is_step[index] = true;

@@ -66,6 +66,7 @@ pum_status program_run(struct exec_program *program, const struct exec_value *in
 /* Cuts the graph into parts by is_step and cuts (partition.c). */
 pum_status program_partition(struct exec_program *program);
 void program_drop_parts(struct exec_program *program);
+bool program_is_cut(const struct exec_program *program, int32_t node, int32_t input);
 
 /* One step (program_step.c): by the row's reference, or one of those below. */
 pum_status program_step(struct exec_program *program, struct program_part *part);
@@ -95,6 +96,10 @@ pum_status program_sequence_map(struct exec_program *program, struct program_par
 /* All tensors of a list stacked along a new axis, or behind each other (sequence.c). */
 pum_status program_join(struct exec_program *program, const struct exec_value *list, int64_t axis,
                         bool new_axis, struct exec_value *out);
+/* Elements [start, start + size) of `axis`; with drop_axis (size 1) without that axis. A copy, its
+ * strings too. NULL after pum_fail. */
+struct exec_tensor *program_slice(pum_context *context, const struct host_tensor *from,
+                                  int32_t axis, int64_t start, int64_t size, bool drop_axis);
 pum_status program_sequence(struct exec_program *program, const struct graph_node *node);
 
 #endif

@@ -177,32 +177,39 @@ struct cutter {
     struct exec_value *to;
 };
 
-static pum_status add_part(struct cutter *cutter, int64_t start, int64_t size)
+struct exec_tensor *program_slice(pum_context *context, const struct host_tensor *from,
+                                  int32_t axis, int64_t start, int64_t size, bool drop_axis)
 {
-    pum_context *context = cutter->program->session->context;
-    const struct shape *shape = &cutter->from->desc.shape;
-    struct tensor_desc desc = cutter->from->desc;
-    int64_t outer = shape_product(shape, 0, cutter->axis);
-    int64_t inner = shape_product(shape, cutter->axis + 1, shape->rank);
+    const struct shape *shape = &from->desc.shape;
+    struct tensor_desc desc = from->desc;
+    int64_t outer = shape_product(shape, 0, axis);
+    int64_t inner = shape_product(shape, axis + 1, shape->rank);
     size_t row = (size_t)inner * pum_dtype_size(desc.dtype);
-    desc.shape.dims[cutter->axis] = size;
-    if (cutter->drop_axis) {
-        for (int32_t i = cutter->axis; i + 1 < desc.shape.rank; i++)
+    desc.shape.dims[axis] = size;
+    if (drop_axis) {
+        for (int32_t i = axis; i + 1 < desc.shape.rank; i++)
             desc.shape.dims[i] = desc.shape.dims[i + 1];
         desc.shape.rank--;
     }
     struct exec_tensor *part = exec_tensor_new(context, &desc);
     for (int64_t o = 0; part && row > 0 && size > 0 && o < outer; o++)
         memcpy((char *)part->host.data + (size_t)(o * size) * row,
-               (const char *)cutter->from->data +
-                   (size_t)(o * shape->dims[cutter->axis] + start) * row,
+               (const char *)from->data + (size_t)(o * shape->dims[axis] + start) * row,
                (size_t)size * row);
     if (part && desc.dtype == PUM_DTYPE_STRING) { /* the strings are the source's */
         struct exec_tensor *own = exec_tensor_copy(context, &part->host);
         exec_tensor_drop(context, &part);
         part = own;
     }
-    return exec_value_insert(context, cutter->to, cutter->to->count, part);
+    return part;
+}
+
+static pum_status add_part(struct cutter *cutter, int64_t start, int64_t size)
+{
+    pum_context *context = cutter->program->session->context;
+    return exec_value_insert(
+        context, cutter->to, cutter->to->count,
+        program_slice(context, cutter->from, cutter->axis, start, size, cutter->drop_axis));
 }
 
 static pum_status split_by_list(struct cutter *cutter, const struct host_tensor *sizes)
